@@ -1,0 +1,13 @@
+package dev.holt.nodeapi;
+
+import dev.holt.wire.id.SandboxId;
+import java.time.Instant;
+
+/** Hears what happens to sandboxes. Called on the node's threads: must return quickly and not throw. */
+public interface NodeListener {
+    /** A create was answered. */
+    void started(SandboxStatus sandbox);
+
+    /** Nothing of the sandbox runs any more. */
+    void ended(SandboxId sandbox, EndReason reason, Instant when);
+}

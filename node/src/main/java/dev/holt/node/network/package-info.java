@@ -1,0 +1,7 @@
+/**
+ * Slots: prepared network namespaces with addresses and rules. Used by the node's lifecycle.
+ */
+@NullMarked
+package dev.holt.node.network;
+
+import org.jspecify.annotations.NullMarked;

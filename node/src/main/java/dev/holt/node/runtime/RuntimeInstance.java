@@ -1,0 +1,21 @@
+package dev.holt.node.runtime;
+
+import dev.holt.wire.id.SandboxId;
+
+/** One running instance. Closing it ends it: when {@link #close} returns none of its processes, state or cgroups is left. */
+public interface RuntimeInstance extends AutoCloseable {
+    SandboxId id();
+
+    /** Whether its first process still runs; costs no process spawn. */
+    boolean alive();
+
+    /** Blocks until the instance's first process has ended, by whatever cause. */
+    void awaitEnd() throws InterruptedException;
+
+    /** What its cgroup has used so far. */
+    ResourceUsage usage();
+
+    /** Ends it at once (SIGKILL to everything in it) and removes its state; idempotent. */
+    @Override
+    void close();
+}

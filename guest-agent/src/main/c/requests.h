@@ -1,0 +1,19 @@
+/* The dialogue on one connection: HELLO, then requests, decoded here and carried out elsewhere. */
+#ifndef HOLT_REQUESTS_H
+#define HOLT_REQUESTS_H
+
+#include "connection.h"
+
+enum { TOKEN_SIZE = 32, BOOT_ID_DIGITS = 32 };
+
+#define AGENT_VERSION "0.1.0"
+
+struct agent {
+    unsigned char token[TOKEN_SIZE];
+    char boot_id[BOOT_ID_DIGITS + 1];
+};
+
+/* Serves the connection, which it takes, until it ends. */
+void requests_serve(const struct agent *agent, struct connection *connection);
+
+#endif

@@ -79,6 +79,11 @@ public final class TestAgent implements AutoCloseable {
         return address;
     }
 
+    /** What it demands of its clients. */
+    AgentToken token() {
+        return token;
+    }
+
     /** Ends the agent at once, as when a sandbox dies. */
     public void kill() throws InterruptedException {
         process.destroyForcibly().waitFor(10, TimeUnit.SECONDS);

@@ -108,6 +108,18 @@ final class Agent implements AutoCloseable {
         return names;
     }
 
+    /** The files among them. */
+    List<String> openFiles() throws IOException {
+        List<String> targets = new ArrayList<>();
+        for (String descriptor : descriptors()) {
+            Path link = Path.of("/proc/" + pid() + "/fd/" + descriptor);
+            if (Files.isSymbolicLink(link)) { // still there
+                targets.add(Files.readSymbolicLink(link).toString());
+            }
+        }
+        return targets;
+    }
+
     @Override
     public void close() throws IOException {
         if (process.isAlive()) {

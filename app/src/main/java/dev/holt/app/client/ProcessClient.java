@@ -1,0 +1,151 @@
+package dev.holt.app.client;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import com.google.protobuf.util.JsonFormat;
+import dev.holt.wire.process.CloseStdinRequest;
+import dev.holt.wire.process.SendInputRequest;
+import dev.holt.wire.process.SendSignalRequest;
+import dev.holt.wire.process.StartRequest;
+import dev.holt.wire.process.UpdateRequest;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.Optional;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * The Process service of one sandbox, over the Connect protocol with JSON. Thread-safe: input may be sent while the output
+ * is read.
+ */
+public final class ProcessClient implements AutoCloseable {
+    private static final String PORT = "49983";
+
+    private final URI url;
+    private final String sandboxId;
+    private final Optional<String> accessToken;
+    private final Optional<String> user;
+    private final HttpClient http = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(Duration.ofSeconds(10))
+            .build();
+
+    /**
+     * @param accessToken of a secure sandbox, as control's answer for the sandbox gives it
+     * @param user that processes run as; the template's own when empty
+     */
+    public ProcessClient(Access access, String sandboxId, Optional<String> accessToken, Optional<String> user) {
+        this.url = access.sandboxUrl();
+        this.sandboxId = sandboxId;
+        this.accessToken = accessToken;
+        this.user = user;
+    }
+
+    /** Starts a process and returns the stream of what happens to it. */
+    public ProcessStream start(StartRequest start) {
+        byte[] message = json(start);
+        byte[] envelope = ByteBuffer.allocate(5 + message.length)
+                .put((byte) 0)
+                .putInt(message.length)
+                .put(message)
+                .array();
+        HttpRequest request = request("Start", "application/connect+json")
+                .header("Connect-Protocol-Version", "1")
+                .header("Keepalive-Ping-Interval", "50")
+                .POST(BodyPublishers.ofByteArray(envelope))
+                .build();
+        HttpResponse<InputStream> response =
+                RestClient.exchange(http, request, BodyHandlers.ofInputStream(), "The sandbox");
+        if (response.statusCode() != 200) {
+            try (InputStream body = response.body()) {
+                throw refused(response.statusCode(), body.readAllBytes());
+            } catch (java.io.IOException e) {
+                throw refused(response.statusCode(), new byte[0]);
+            }
+        }
+        return new ProcessStream(response.body());
+    }
+
+    /** Types into a process. */
+    public void sendInput(SendInputRequest input) {
+        unary("SendInput", input);
+    }
+
+    /** Ends a process's input. */
+    public void closeInput(CloseStdinRequest close) {
+        unary("CloseStdin", close);
+    }
+
+    /** Sends a signal to a process. */
+    public void sendSignal(SendSignalRequest signal) {
+        unary("SendSignal", signal);
+    }
+
+    /** Changes the size of a process's terminal. */
+    public void update(UpdateRequest update) {
+        unary("Update", update);
+    }
+
+    private void unary(String method, Message message) {
+        HttpRequest request = request(method, "application/json")
+                .timeout(Duration.ofSeconds(30))
+                .POST(BodyPublishers.ofByteArray(json(message)))
+                .build();
+        HttpResponse<byte[]> response = RestClient.exchange(http, request, BodyHandlers.ofByteArray(), "The sandbox");
+        if (response.statusCode() != 200) {
+            throw refused(response.statusCode(), response.body());
+        }
+    }
+
+    private HttpRequest.Builder request(String method, String contentType) {
+        String base = url.toString().replaceAll("/+$", "");
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(base + "/process.Process/" + method))
+                .header("Content-Type", contentType)
+                .header("E2b-Sandbox-Id", sandboxId)
+                .header("E2b-Sandbox-Port", PORT);
+        accessToken.ifPresent(token -> request.header("X-Access-Token", token));
+        user.ifPresent(name -> request.header(
+                "Authorization",
+                "Basic " + Base64.getEncoder().encodeToString((name + ":").getBytes(StandardCharsets.UTF_8))));
+        return request;
+    }
+
+    private static byte[] json(Message message) {
+        try {
+            return JsonFormat.printer()
+                    .omittingInsignificantWhitespace()
+                    .print(message)
+                    .getBytes(StandardCharsets.UTF_8);
+        } catch (InvalidProtocolBufferException e) {
+            throw new IllegalArgumentException(e);
+        }
+    }
+
+    private static ClientException refused(int status, byte[] body) {
+        String message = "";
+        try {
+            JsonNode answer = JsonMapper.shared().readTree(body);
+            message = answer.path("message").asString("");
+        } catch (JacksonException e) {
+            // not the envd service's own answer: the status has to do
+        }
+        int meaning = status == 502 ? 404 : status;
+        return ClientException.ofStatus(
+                meaning, message.isEmpty() ? "The sandbox answered HTTP status " + status : message);
+    }
+
+    @Override
+    public void close() {
+        http.shutdownNow();
+    }
+}

@@ -8,6 +8,7 @@
 #include "spawn.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -32,7 +33,6 @@ enum {
     BACKLOG = 1024,
     CONNECTIONS_MAXIMUM = 1024,
     STACK_SIZE = 64 * 1024,
-    DESCRIPTORS_TO_CLOSE = 65536, /* without close_range(2) */
     ACCEPT_PAUSE_NANOSECONDS = 10 * 1000 * 1000,
 };
 
@@ -113,6 +113,22 @@ static void make_boot_id(char boot_id[BOOT_ID_DIGITS + 1]) {
     }
 }
 
+/* For kernels without close_range(2), as older gVisors: trying every number there took seconds (25 to 60 us each). */
+static void close_listed_descriptors(void) {
+    DIR *directory = opendir("/proc/self/fd");
+    if (directory == NULL) {
+        say("/proc/self/fd", errno);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        long descriptor = strtol(entry->d_name, NULL, 10);
+        if (descriptor > 2 && descriptor != dirfd(directory)) {
+            close((int)descriptor);
+        }
+    }
+    closedir(directory);
+}
+
 /* 0, 1 and 2 open, so that nothing else gets these numbers; nothing else inherited from the runtime. */
 static void arrange_descriptors(void) {
     int file;
@@ -123,9 +139,7 @@ static void arrange_descriptors(void) {
         give_up("/dev/null", errno);
     }
     if (syscall(SYS_close_range, 3, ~0u, 0) != 0) {
-        for (int descriptor = 3; descriptor < DESCRIPTORS_TO_CLOSE; descriptor++) {
-            close(descriptor);
-        }
+        close_listed_descriptors();
     }
 }
 

@@ -15,6 +15,12 @@ static atomic_int open_connections;
 
 int connection_count(void) { return atomic_load(&open_connections); }
 
+int64_t connection_clock(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 struct connection *connection_create(int socket) {
     struct connection *connection = malloc(sizeof *connection);
     if (connection != NULL) {
@@ -37,14 +43,12 @@ void connection_close(struct connection *connection) {
 }
 
 void connection_linger(struct connection *connection) {
-    enum { LINGER_MILLISECONDS = 1000, LINGER_ROUNDS = 4096 };
+    enum { LINGER_MILLISECONDS = 1000 };
+    int64_t deadline = connection_clock() + LINGER_MILLISECONDS;
     shutdown(connection->socket, SHUT_WR);
-    for (int round = 0; round < LINGER_ROUNDS; round++) {
+    for (int64_t left; (left = deadline - connection_clock()) > 0;) {
         struct pollfd waiting = {.fd = connection->socket, .events = POLLIN};
-        if (poll(&waiting, 1, LINGER_MILLISECONDS) <= 0) {
-            return;
-        }
-        if (recv(connection->socket, connection->input, sizeof connection->input, 0) <= 0) {
+        if (poll(&waiting, 1, (int)left) <= 0 || recv(connection->socket, connection->input, sizeof connection->input, 0) <= 0) {
             return;
         }
     }

@@ -61,6 +61,8 @@ bool connection_send_error(struct connection *connection, int error, const char 
 bool connection_send_message(struct connection *connection, int error, const char *message);
 /* Appends an ERROR frame without sending. */
 void put_error(struct buffer *output, int error, const char *message);
+/* Milliseconds that never go back, for deadlines. */
+int64_t connection_clock(void);
 /* True when the other side has gone; looks only, for long work that neither sends nor receives. */
 bool connection_gone(const struct connection *connection);
 

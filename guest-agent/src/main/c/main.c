@@ -154,6 +154,11 @@ static void arrange_signals(sigset_t *awaited) {
     for (int signal = 1; signal < NSIG; signal++) {
         sigaction(signal, &action, NULL);
     }
+    /* musl keeps these for itself and its sigaction(3) refuses them; children would inherit them ignored from the runtime. */
+    const unsigned long kernel_action[4] = {0}; /* the kernel's struct sigaction: SIG_DFL, nothing else */
+    for (int signal = 32; signal <= 34; signal++) {
+        syscall(SYS_rt_sigaction, signal, kernel_action, NULL, sizeof(unsigned long));
+    }
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
     action.sa_handler = ignore_signal;

@@ -24,23 +24,6 @@ static void close_file(int *file) {
     }
 }
 
-void tail_append(struct tail *tail, const unsigned char *data, size_t length) {
-    if (tail->data == NULL && (tail->data = malloc(TAIL_MAXIMUM)) == NULL) {
-        return;
-    }
-    if (length > TAIL_MAXIMUM) {
-        data += length - TAIL_MAXIMUM;
-        length = TAIL_MAXIMUM;
-    }
-    if (tail->length + length > TAIL_MAXIMUM) {
-        size_t surplus = tail->length + length - TAIL_MAXIMUM;
-        memmove(tail->data, tail->data + surplus, tail->length - surplus);
-        tail->length -= surplus;
-    }
-    memcpy(tail->data + tail->length, data, length);
-    tail->length += length;
-}
-
 void process_free(struct process *process) {
     for (size_t i = 0; i < PROCESS_STREAMS; i++) {
         if (process->streams[i].file >= 0 && process->streams[i].file != process->input) {

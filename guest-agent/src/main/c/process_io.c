@@ -11,7 +11,6 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -22,12 +21,6 @@ enum {
     READ_AFTER_GRACE_MAXIMUM = 1024 * 1024, /* the largest usual pipe: all of it may be the process's own last words */
     OUTPUT_BEFORE_INPUT = FRAME_STREAM_MAXIMUM + 8 * 1024, /* input waits while more than this is unsent */
 };
-
-static int64_t now_milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Puts the output in frames that were not sent whole back into the tails, for the next connection. */
 static void keep_unsent(struct process *process) {
@@ -268,10 +261,10 @@ static bool wait_for_events(struct process *process, int timeout) {
 
 /* EXIT was sent. Waits for the node to close in order: a reset means that it may not have seen EXIT. */
 static bool wait_for_confirmation(struct process *process) {
-    int64_t deadline = now_milliseconds() + CONFIRM_MILLISECONDS;
+    int64_t deadline = connection_clock() + CONFIRM_MILLISECONDS;
     int socket = process->connection->socket;
     shutdown(socket, SHUT_WR);
-    for (int64_t left; (left = deadline - now_milliseconds()) > 0;) {
+    for (int64_t left; (left = deadline - connection_clock()) > 0;) {
         if (process_table_has_arrival(process)) {
             return false; /* somebody attaches: that is the answer */
         }
@@ -333,9 +326,9 @@ void process_serve(struct process *process, struct connection *connection) {
             attach(process, arrived);
         }
         if (ended && grace_end == 0) {
-            grace_end = now_milliseconds() + GRACE_MILLISECONDS;
+            grace_end = connection_clock() + GRACE_MILLISECONDS;
         }
-        bool grace_over = ended && now_milliseconds() >= grace_end;
+        bool grace_over = ended && connection_clock() >= grace_end;
         send_output(process);
         if (process->has_pending_input) {
             write_input(process);
@@ -360,7 +353,7 @@ void process_serve(struct process *process, struct connection *connection) {
         }
         int64_t timeout = -1;
         if (ended && !grace_over) {
-            timeout = grace_end - now_milliseconds();
+            timeout = grace_end - connection_clock();
         } else if (process->output.capacity > 0 && process->output.length == 0) {
             timeout = IDLE_MILLISECONDS;
         }

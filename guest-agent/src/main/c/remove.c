@@ -1,14 +1,15 @@
 /*
- * Recursive removal. Only one directory is open for reading at a time, however deep the tree; the way back up is "..", and
- * because a process of the guest could have moved the directory meanwhile, to make us remove something else, the identity of
- * every directory on the way is kept and compared. Trees deeper than that memory are flattened: the directory at the limit is
- * moved up to the top, where it is found again.
+ * Recursive removal. Directories stay open on the way down, so that nothing moved or put in the way meanwhile can lead us
+ * elsewhere; only so many, though: of a deeper tree the upper ones are closed and found again by "..", and because a process of
+ * the guest could have moved the directory, to make us remove something else, the identity of what ".." leads to is compared.
+ * Trees even deeper are flattened: the directory at the limit is moved up to the top, where it is found later.
  */
 #include "tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,38 +18,76 @@
 
 enum {
     LEVELS_MAXIMUM = 1024,
+    OPEN_MAXIMUM = 64, /* besides the top */
     INTERRUPTED_EVERY = 256, /* names */
 };
 
-struct identity {
+struct removal_level {
+    DIR *stream; /* NULL when closed on the way down */
     dev_t device;
     ino_t inode;
+    bool progress; /* something went since reading began: if the directory is not empty then, reading it again can help */
+    char name[NAME_MAX + 1];
 };
 
 struct removal {
-    int top;
-    int current;
-    size_t depth; /* of current; top is 0 */
-    struct identity levels[LEVELS_MAXIMUM];
+    struct removal_level *levels;
+    size_t capacity;
+    size_t depth; /* of the current level; the top is 0 */
     unsigned long names;
     unsigned long moved;
     bool (*interrupted)(const void *context);
     const void *context;
 };
 
-static int identify(int directory, struct identity *identity) {
+static struct removal_level *current(struct removal *removal) { return &removal->levels[removal->depth]; }
+
+static int current_directory(struct removal *removal) { return dirfd(current(removal)->stream); }
+
+/* Fills a level with an open directory, which it takes over. */
+static int open_level(struct removal_level *level, int directory, const char *name) {
     struct stat status;
-    if (fstat(directory, &status) != 0) {
-        return errno;
+    level->stream = fstat(directory, &status) == 0 ? fdopendir(directory) : NULL;
+    if (level->stream == NULL) {
+        int error = errno;
+        close(directory);
+        return error;
     }
-    *identity = (struct identity){status.st_dev, status.st_ino};
+    level->device = status.st_dev;
+    level->inode = status.st_ino;
+    level->progress = false;
+    snprintf(level->name, sizeof level->name, "%s", name);
     return 0;
+}
+
+static void close_level(struct removal_level *level) {
+    if (level->stream != NULL) {
+        closedir(level->stream);
+        level->stream = NULL;
+    }
 }
 
 static int move_up(struct removal *removal, const char *name) {
     char unique[64];
     snprintf(unique, sizeof unique, ".holt-removing-%d-%lu", (int)getpid(), removal->moved++);
-    return renameat(removal->current, name, removal->top, unique) == 0 || errno == ENOENT ? 0 : errno;
+    if (renameat(current_directory(removal), name, dirfd(removal->levels[0].stream), unique) != 0 && errno != ENOENT) {
+        return errno;
+    }
+    current(removal)->progress = removal->levels[0].progress = true;
+    return 0;
+}
+
+static bool grow(struct removal *removal) {
+    if (removal->depth + 1 < removal->capacity) {
+        return true;
+    }
+    size_t capacity = removal->capacity * 2;
+    struct removal_level *levels = realloc(removal->levels, capacity * sizeof *levels);
+    if (levels != NULL) {
+        removal->levels = levels;
+        removal->capacity = capacity;
+    }
+    return levels != NULL;
 }
 
 /* Makes the subdirectory `name` the current one, unless it is on another file system: then it is in use (EBUSY). */
@@ -56,113 +95,126 @@ static int go_down(struct removal *removal, const char *name) {
     if (removal->depth + 1 == LEVELS_MAXIMUM) {
         return move_up(removal, name);
     }
-    int directory = openat(removal->current, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int directory = openat(current_directory(removal), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0) {
-        return errno == ENOENT ? 0 : errno;
+        /* Gone; or something else by now, which the next reading finds. */
+        return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 : errno;
     }
-    struct identity *identity = &removal->levels[removal->depth + 1];
-    int error = identify(directory, identity);
-    if (error == 0 && identity->device != removal->levels[0].device) {
+    if (!grow(removal)) {
+        close(directory);
+        return ENOMEM;
+    }
+    struct removal_level *level = &removal->levels[removal->depth + 1];
+    int error = open_level(level, directory, name);
+    if (error == 0 && level->device != removal->levels[0].device) {
+        close_level(level);
         error = EBUSY;
     }
-    if (error != 0) {
-        close(directory);
-        return error;
+    if (error == 0) {
+        removal->depth++;
+        if (removal->depth > OPEN_MAXIMUM) {
+            close_level(&removal->levels[removal->depth - OPEN_MAXIMUM]);
+        }
     }
-    close(removal->current);
-    removal->current = directory;
-    removal->depth++;
-    return 0;
+    return error;
 }
 
-/* Back to the directory above, or to the top when somebody moved the current one away: the top is ours in any case. */
+/* Opens the level above the current one again. False when ".." is not the directory that we came from. */
+static bool reopen_above(struct removal *removal) {
+    struct removal_level *above = &removal->levels[removal->depth - 1];
+    struct removal_level found;
+    int directory = openat(current_directory(removal), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0 || open_level(&found, directory, "") != 0) {
+        return false;
+    }
+    if (found.device != above->device || found.inode != above->inode) {
+        close_level(&found);
+        return false;
+    }
+    above->stream = found.stream;
+    return true;
+}
+
+/* Leaves the current directory, which has been read to its end, and removes it. */
 static int go_up(struct removal *removal) {
-    struct identity found = {0};
-    int above = openat(removal->current, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = above < 0 ? errno : identify(above, &found);
-    const struct identity *expected = &removal->levels[removal->depth - 1];
-    removal->depth--;
-    if (error != 0 || found.device != expected->device || found.inode != expected->inode) {
-        if (above >= 0) {
-            close(above);
+    struct removal_level *left = current(removal);
+    if (removal->levels[removal->depth - 1].stream == NULL && !reopen_above(removal)) {
+        /* Somebody moved it away. The top is ours in any case, and what is still in it is found again. */
+        while (removal->depth > 0) {
+            close_level(&removal->levels[removal->depth--]);
         }
-        above = openat(removal->top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (above < 0) {
-            return errno;
-        }
-        removal->depth = 0;
+        removal->levels[0].progress = true;
+        return 0;
     }
-    close(removal->current);
-    removal->current = above;
-    return 0;
+    close_level(left);
+    removal->depth--;
+    if (unlinkat(current_directory(removal), left->name, AT_REMOVEDIR) == 0 || errno == ENOENT) {
+        current(removal)->progress = true;
+        return 0;
+    }
+    if (left->progress && (errno == ENOTEMPTY || errno == EEXIST)) {
+        char name[NAME_MAX + 1];
+        memcpy(name, left->name, sizeof name);
+        return go_down(removal, name);
+    }
+    return errno;
 }
 
-/* Removes one name of the current directory. `*entered` is set when the current directory is another one now. */
-static int remove_name(struct removal *removal, const char *name, bool *entered) {
+static int remove_name(struct removal *removal, const struct dirent *entry) {
+    const char *name = entry->d_name;
     if (++removal->names % INTERRUPTED_EVERY == 0 && removal->interrupted(removal->context)) {
         return ECANCELED;
     }
-    if (unlinkat(removal->current, name, 0) == 0 || errno == ENOENT) {
+    int directory = current_directory(removal);
+    current(removal)->progress = true;
+    if (entry->d_type == DT_DIR) {
+        return go_down(removal, name);
+    }
+    if (unlinkat(directory, name, 0) == 0 || errno == ENOENT) {
         return 0;
     }
-    /* unlink(2) of a directory: EISDIR on Linux, EPERM in POSIX; any other error is final unless it is a directory. */
+    /* unlink(2) of a directory: EISDIR on Linux, EPERM in POSIX; any other error is final. */
     int error = errno;
     if (error != EISDIR && error != EPERM) {
         return error;
     }
-    if (unlinkat(removal->current, name, AT_REMOVEDIR) == 0 || errno == ENOENT) {
+    if (unlinkat(directory, name, AT_REMOVEDIR) == 0 || errno == ENOENT) {
         return 0;
     }
-    if (errno != ENOTEMPTY && errno != EEXIST) {
-        return errno == ENOTDIR ? error : errno;
+    if (errno == ENOTEMPTY || errno == EEXIST) {
+        return go_down(removal, name);
     }
-    int descended = go_down(removal, name);
-    *entered = true; /* or moved away: in both cases reading starts again */
-    return descended;
+    return errno == ENOTDIR ? error : errno;
 }
 
-/* Removes names until the current directory is empty or another directory became the current one. */
-static int empty_current(struct removal *removal, bool *entered) {
-    *entered = false;
-    int copy = openat(removal->current, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-    if (stream == NULL) {
-        int error = errno;
-        if (copy >= 0) {
-            close(copy);
-        }
-        return error == ENOENT ? 0 : error;
-    }
-    int error = 0;
-    for (struct dirent *entry; error == 0 && !*entered && (entry = readdir(stream)) != NULL;) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
-            error = remove_name(removal, entry->d_name, entered);
-        }
-    }
-    closedir(stream);
-    return error;
-}
-
-static int remove_contents(struct removal *removal) {
+/* Removes everything in the top directory, and in the end the top itself. */
+static int remove_all(struct removal *removal, const char *path) {
     for (;;) {
-        bool entered;
-        int error = empty_current(removal, &entered);
-        if (error != 0) {
-            return error;
-        }
-        if (!entered) {
-            if (removal->depth == 0) {
+        struct dirent *entry = readdir(current(removal)->stream);
+        int error = 0;
+        if (entry == NULL && removal->depth > 0) {
+            error = go_up(removal);
+        } else if (entry == NULL) {
+            struct removal_level *top = current(removal);
+            if (rmdir(path) == 0) {
                 return 0;
             }
-            error = go_up(removal); /* which finds the emptied directory again and removes it */
-            if (error != 0) {
-                return error;
+            if (!top->progress || (errno != ENOTEMPTY && errno != EEXIST)) {
+                return errno;
             }
+            top->progress = false;
+            rewinddir(top->stream);
+        } else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            error = remove_name(removal, entry);
+        }
+        if (error != 0) {
+            return error;
         }
     }
 }
 
 int tree_remove(const char *path, bool (*interrupted)(const void *context), const void *context) {
+    enum { LEVELS_AT_FIRST = 8 };
     if (unlink(path) == 0) {
         return 0;
     }
@@ -174,28 +226,19 @@ int tree_remove(const char *path, bool (*interrupted)(const void *context), cons
     if (top < 0) {
         return errno == ENOTDIR || errno == ELOOP ? error : errno;
     }
-    struct removal *removal = malloc(sizeof *removal);
-    int current = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (removal == NULL || current < 0) {
-        error = removal == NULL ? ENOMEM : errno;
-        if (current >= 0) {
-            close(current);
+    struct removal removal = {.capacity = LEVELS_AT_FIRST, .interrupted = interrupted, .context = context};
+    removal.levels = malloc(LEVELS_AT_FIRST * sizeof *removal.levels);
+    if (removal.levels == NULL) {
+        close(top);
+        return ENOMEM;
+    }
+    error = open_level(&removal.levels[0], top, "");
+    if (error == 0) {
+        error = remove_all(&removal, path);
+        for (size_t level = 0; level <= removal.depth; level++) {
+            close_level(&removal.levels[level]);
         }
-    } else {
-        removal->top = top;
-        removal->current = current;
-        removal->depth = 0;
-        removal->names = removal->moved = 0;
-        removal->interrupted = interrupted;
-        removal->context = context;
-        error = identify(top, &removal->levels[0]);
-        error = error == 0 ? remove_contents(removal) : error;
-        close(removal->current);
     }
-    free(removal);
-    close(top);
-    if (error == 0 && rmdir(path) != 0) {
-        error = errno;
-    }
+    free(removal.levels);
     return error;
 }

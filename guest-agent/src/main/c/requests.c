@@ -7,13 +7,12 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
-enum { HELLO_SECONDS = 10 };
+enum { HELLO_MILLISECONDS = 10 * 1000, HELLO_PAYLOAD_MAXIMUM = 1024 };
 
 /* What becomes of the connection after a request. */
 enum next { NEXT_REQUEST, NEXT_CLOSE, NEXT_TAKEN };
@@ -346,17 +345,23 @@ static bool same_token(const unsigned char *one, const unsigned char *other) {
     return difference == 0;
 }
 
-static void set_receive_timeout(struct connection *connection, time_t seconds) {
-    struct timeval timeout = {.tv_sec = seconds};
-    setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+/* A whole HELLO, or RECEIVE_WOULD_BLOCK when it did not come in time. */
+static enum receive_result receive_hello(struct connection *connection, struct frame *frame) {
+    int64_t deadline = connection_clock() + HELLO_MILLISECONDS;
+    for (;;) {
+        enum receive_result received = connection_receive_now(connection, frame, HELLO_PAYLOAD_MAXIMUM);
+        int64_t left = deadline - connection_clock();
+        if (received != RECEIVE_WOULD_BLOCK || left <= 0) {
+            return received;
+        }
+        struct pollfd waiting = {.fd = connection->socket, .events = POLLIN};
+        poll(&waiting, 1, (int)left);
+    }
 }
 
-/* A HELLO is so small that it comes in one piece; whoever sends it byte by byte is bounded by its size and the time-out of each. */
 static bool greet(const struct agent *agent, struct connection *connection) {
     struct frame frame;
-    set_receive_timeout(connection, HELLO_SECONDS);
-    enum receive_result received = connection_receive(connection, &frame);
-    set_receive_timeout(connection, 0);
+    enum receive_result received = receive_hello(connection, &frame);
     if (received == RECEIVE_MALFORMED) {
         return protocol_error(connection, "malformed HELLO");
     }

@@ -136,17 +136,21 @@ static int open_for_writing(const struct user *user, const struct file_write *re
     }
     *opened = file;
     int error = check_kind(file);
-    struct stat status;
     if (error == 0 && created) {
         error = fchown(file, user->uid, user->gid) == 0 ? 0 : errno;
         if (error == 0 && (request->mode & 07000) != 0) { /* which chown(2) clears */
             error = fchmod(file, request->mode & 07777) == 0 ? 0 : errno;
         }
     }
-    if (error == 0 && request->offset_plus_1 == 0 && fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
-        error = ftruncate(file, 0) == 0 ? 0 : errno;
-    }
     return error;
+}
+
+static int truncate_file(int file, const struct file_write *request) {
+    struct stat status;
+    if (request->offset_plus_1 == 0 && fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+        return ftruncate(file, 0) == 0 ? 0 : errno;
+    }
+    return 0;
 }
 
 static int replace_attributes(int file, const struct file_write *request) {
@@ -247,7 +251,9 @@ static bool send_written(struct connection *connection, int file, const char *pa
 bool files_write(struct connection *connection, const struct user *user, const struct file_write *request) {
     int file = -1;
     int error = request->offset_plus_1 > INT64_MAX ? EINVAL : open_for_writing(user, request, &file);
+    /* In this order, so that where attributes are not supported (EOPNOTSUPP) an old file keeps its content. */
     error = error == 0 ? replace_attributes(file, request) : error;
+    error = error == 0 ? truncate_file(file, request) : error;
     bool open;
     if (error != 0) {
         open = connection_send_error(connection, error, "write", request->path);

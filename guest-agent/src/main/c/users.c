@@ -119,7 +119,7 @@ bool user_by_name(const char *name, struct user *user) {
     struct line_reader lines;
     bool found = false;
     size_t length = strlen(name);
-    if (length == 0 || !open_lines(&lines, "/etc/passwd")) {
+    if (length == 0 || strchr(name, ':') != NULL || !open_lines(&lines, "/etc/passwd")) {
         return false;
     }
     for (char *line; !found && (line = next_line(&lines)) != NULL;) {

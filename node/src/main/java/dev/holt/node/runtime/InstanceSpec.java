@@ -15,7 +15,7 @@ import java.util.Map;
  * @param networkNamespace path of the prepared network namespace, for example /run/netns/holt7
  * @param hostname inside the guest
  * @param resources its limits
- * @param agent host path of the guest agent, bind-mounted read-only and run as PID 1
+ * @param agent host path of the guest agent, bind-mounted read-only at {@link #GUEST_AGENT} and run as PID 1
  * @param agentEnvironment environment of the agent, secret: must not be readable by other users of the host
  * @param bindFiles host files to bind read-only over guest paths (resolv.conf and the like)
  */
@@ -29,6 +29,9 @@ public record InstanceSpec(
         Path agent,
         Map<String, String> agentEnvironment,
         List<BindFile> bindFiles) {
+    /** Where the guest sees the agent. Templates have an empty file there, so that no start needs to make one. */
+    public static final String GUEST_AGENT = "/.holt/agent";
+
     public InstanceSpec {
         agentEnvironment = Map.copyOf(agentEnvironment);
         bindFiles = List.copyOf(bindFiles);

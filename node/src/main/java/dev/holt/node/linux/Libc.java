@@ -1,0 +1,167 @@
+package dev.holt.node.linux;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+
+/**
+ * The C library's functions that this package calls (their man pages, section 2). Each answers its result, or minus the errno.
+ * All of them are safe from any thread: they touch only the memory that is passed, and descriptors that the caller owns.
+ */
+final class Libc {
+    static final int EPERM = 1;
+    static final int ENOENT = 2;
+    static final int ESRCH = 3;
+    static final int EINTR = 4;
+    static final int ENXIO = 6;
+    static final int EBUSY = 16;
+    static final int EINVAL = 22;
+
+    static final int O_RDWR = 2;
+    static final int O_CLOEXEC = 0x80000;
+
+    private static final Linker LINKER = Linker.nativeLinker();
+    private static final StructLayout STATE = Linker.Option.captureStateLayout();
+    private static final VarHandle ERRNO = STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
+
+    private static final MethodHandle MOUNT =
+            function("mount", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
+    private static final MethodHandle UMOUNT2 = function("umount2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle OPEN =
+            function("open", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle CLOSE = function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle LSEEK =
+            function("lseek", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
+    private static final MethodHandle KILL = function("kill", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle IOCTL = function(
+            "ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle SYSCALL = function(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle EPOLL_CREATE =
+            function("epoll_create1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle EPOLL_CTL =
+            function("epoll_ctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle EPOLL_WAIT =
+            function("epoll_wait", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
+    private static final MethodHandle EVENTFD =
+            function("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle EVENTFD_WRITE =
+            function("eventfd_write", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
+    private static final MethodHandle STRERROR = LINKER.downcallHandle(
+            LINKER.defaultLookup().findOrThrow("strerror"), FunctionDescriptor.of(ADDRESS, JAVA_INT));
+
+    private Libc() {}
+
+    private static MethodHandle function(String name, FunctionDescriptor descriptor, Linker.Option... options) {
+        Linker.Option[] all = new Linker.Option[options.length + 1];
+        all[0] = Linker.Option.captureCallState("errno");
+        System.arraycopy(options, 0, all, 1, options.length);
+        return LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(name), descriptor, all);
+    }
+
+    @FunctionalInterface
+    private interface Call {
+        long on(Arena arena, MemorySegment state) throws Throwable;
+    }
+
+    private static long call(Call call) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment state = arena.allocate(STATE);
+            long result = call.on(arena, state);
+            return result == -1 ? -(int) ERRNO.get(state, 0L) : result;
+        } catch (Throwable e) {
+            throw new IllegalStateException("a call of the C library failed", e);
+        }
+    }
+
+    private static MemorySegment text(Arena arena, String text) {
+        return text.isEmpty() ? MemorySegment.NULL : arena.allocateFrom(text);
+    }
+
+    /** What an errno means, in words. */
+    static String message(long errno) {
+        try {
+            MemorySegment text = (MemorySegment) STRERROR.invokeExact((int) errno);
+            return text.reinterpret(256).getString(0);
+        } catch (Throwable e) {
+            throw new IllegalStateException("strerror failed", e);
+        }
+    }
+
+    /** mount(2); empty strings are passed as NULL. */
+    static long mount(String source, String target, String type, long flags, String data) {
+        return call((arena, state) -> (int) MOUNT.invokeExact(
+                state, text(arena, source), text(arena, target), text(arena, type), flags, text(arena, data)));
+    }
+
+    /** umount2(2). */
+    static long umount(String target, int flags) {
+        return call((arena, state) -> (int) UMOUNT2.invokeExact(state, text(arena, target), flags));
+    }
+
+    /** open(2) of something that exists. */
+    static long open(String path, int flags) {
+        return call((arena, state) -> (int) OPEN.invokeExact(state, text(arena, path), flags));
+    }
+
+    /** close(2). */
+    static void close(int descriptor) {
+        call((arena, state) -> (int) CLOSE.invokeExact(state, descriptor));
+    }
+
+    /** lseek(2). */
+    static long seek(int descriptor, long offset, int whence) {
+        return call((arena, state) -> (long) LSEEK.invokeExact(state, descriptor, offset, whence));
+    }
+
+    /** kill(2). */
+    static long kill(int pid, int signal) {
+        return call((arena, state) -> (int) KILL.invokeExact(state, pid, signal));
+    }
+
+    /** ioctl(2) whose argument is a pointer, or a number passed as one. */
+    static long ioctl(int descriptor, long request, MemorySegment argument) {
+        return call((arena, state) -> (int) IOCTL.invokeExact(state, descriptor, request, argument));
+    }
+
+    /** pidfd_open(2), Linux 5.3; number 434 on every architecture. The C library of 2021 has no function for it. */
+    static long pidfdOpen(int pid) {
+        return call((arena, state) -> (long) SYSCALL.invokeExact(state, 434L, (long) pid, 0L));
+    }
+
+    /** epoll_create1(2). */
+    static long epollCreate() {
+        return call((arena, state) -> (int) EPOLL_CREATE.invokeExact(state, O_CLOEXEC));
+    }
+
+    /** epoll_ctl(2). */
+    static long epollControl(int epoll, int operation, int descriptor, MemorySegment event) {
+        return call((arena, state) -> (int) EPOLL_CTL.invokeExact(state, epoll, operation, descriptor, event));
+    }
+
+    /** epoll_wait(2) without a time limit; blocks the calling thread. */
+    static long epollWait(int epoll, MemorySegment events, int count) {
+        return call((arena, state) -> (int) EPOLL_WAIT.invokeExact(state, epoll, events, count, -1));
+    }
+
+    /** eventfd(2), not yet signalled. */
+    static long eventfd() {
+        return call((arena, state) -> (int) EVENTFD.invokeExact(state, 0, O_CLOEXEC));
+    }
+
+    /** Makes an eventfd readable for good. */
+    static void signalEvent(int eventfd) {
+        call((arena, state) -> (int) EVENTFD_WRITE.invokeExact(state, eventfd, 1L));
+    }
+}

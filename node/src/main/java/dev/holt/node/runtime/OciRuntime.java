@@ -1,0 +1,154 @@
+package dev.holt.node.runtime;
+
+import dev.holt.node.linux.LinuxException;
+import dev.holt.node.linux.ProcessEnds;
+import dev.holt.node.linux.ProcessIdentity;
+import dev.holt.node.process.CommandFailure;
+import dev.holt.node.process.HostCommand;
+import dev.holt.nodeapi.Isolation;
+import dev.holt.wire.id.SandboxId;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.ObjectMapper;
+
+/**
+ * Sandboxes by an OCI engine's command line. The engine is spawned once a start ({@code run --detach}) and never again: asking,
+ * measuring and ending go by /proc, the cgroups and the engine's state files.
+ */
+public final class OciRuntime implements SandboxRuntime {
+    private static final Duration START_LIMIT = Duration.ofSeconds(60);
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final OciEngine engine;
+    private final Remains remains;
+    private final OciConfig config;
+    private final ProcessEnds ends;
+
+    /**
+     * @param stateDirectory where the engine's state goes, in a directory of its own: lost with a reboot, as the sandboxes are, and
+     *     short, because sockets are made there; /run/holt for example
+     * @param cgroupParent below which the cgroups are made, for example "holt". No two nodes of a host may share these two.
+     * @param ends watches the first processes; outlives this
+     */
+    public OciRuntime(OciEngine engine, Path stateDirectory, String cgroupParent, ProcessEnds ends) {
+        Cgroups cgroups = Cgroups.ofHost();
+        this.engine = engine;
+        this.ends = ends;
+        this.config = new OciConfig(engine, cgroups.limitsSwap());
+        Path root = stateDirectory.resolve(engine.name());
+        try {
+            Files.createDirectories(stateDirectory);
+            if (!Files.isDirectory(root)) {
+                Files.createDirectory(
+                        root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            }
+        } catch (IOException e) {
+            throw new RuntimeFailure("could not make '" + root + "' for the state of " + engine.name(), e);
+        }
+        this.remains = new Remains(engine, root, cgroups, cgroupParent + "/" + engine.name());
+    }
+
+    @Override
+    public Isolation isolation() {
+        return engine.isolation();
+    }
+
+    @Override
+    public RuntimeCapabilities capabilities() {
+        return engine.capabilities();
+    }
+
+    @Override
+    public RuntimeInstance start(InstanceSpec spec) {
+        SandboxId id = spec.id();
+        if (remains.exist(id)) {
+            throw new RuntimeFailure(engine.name() + " has a sandbox " + id + " already, or remains of one");
+        }
+        try {
+            engine.prepare(spec.rootFileSystem());
+            config.write(spec, remains.group(id));
+            ProcessIdentity firstProcess = run(spec);
+            engine.settle(remains.cgroups().processes(remains.group(id)));
+            return new OciInstance(id, firstProcess, ends.of(firstProcess), remains);
+        } catch (IOException | CommandFailure | LinuxException e) {
+            throw cleanedUp(id, new RuntimeFailure(failed(id) + e.getMessage(), e));
+        } catch (RuntimeException e) {
+            throw cleanedUp(id, e);
+        }
+    }
+
+    private ProcessIdentity run(InstanceSpec spec) throws IOException {
+        Path log = spec.bundle().resolve("engine.log");
+        Path pidFile = spec.bundle().resolve("pid");
+        List<String> words = new ArrayList<>(engine.command(remains.root(), log));
+        words.addAll(List.of("run", "--detach", "--pid-file", pidFile.toString()));
+        words.addAll(List.of("--bundle", spec.bundle().toString(), spec.id().value()));
+        int exitCode = HostCommand.of(words).withLimit(START_LIMIT).runSilently();
+        if (exitCode != 0) {
+            throw new RuntimeFailure(failed(spec.id()) + "status " + exitCode + ", " + said(log));
+        }
+        long pid = Long.parseLong(Files.readString(pidFile).strip());
+        return ProcessIdentity.of(pid)
+                .orElseThrow(
+                        () -> new RuntimeFailure(failed(spec.id()) + "its first process ended at once; " + said(log)));
+    }
+
+    private String failed(SandboxId id) {
+        return engine.name() + " could not start sandbox " + id + ": ";
+    }
+
+    private RuntimeException cleanedUp(SandboxId id, RuntimeException failure) {
+        try {
+            remains.sweep(id);
+        } catch (RuntimeException e) {
+            failure.addSuppressed(e);
+        }
+        return failure;
+    }
+
+    /** The errors in the engine's log, which has a JSON object a line. */
+    private static String said(Path log) {
+        List<String> messages = new ArrayList<>();
+        try {
+            for (String line : Files.exists(log) ? Files.readAllLines(log) : List.<String>of()) {
+                String message = JSON.readTree(line).path("msg").asString();
+                if (!message.isBlank() && !messages.contains(message)) {
+                    messages.add(message.strip());
+                }
+            }
+        } catch (IOException | JacksonException e) {
+            messages.add("(its log '" + log + "' can't be read: " + e.getMessage() + ")");
+        }
+        return messages.isEmpty() ? "it said nothing" : "it said: " + String.join("; ", messages);
+    }
+
+    @Override
+    public List<SandboxId> instances() {
+        return remains.ids();
+    }
+
+    @Override
+    public Optional<RuntimeInstance> find(SandboxId id) {
+        OptionalLong pid = engine.firstProcess(remains.root(), id);
+        // The state may be of a process long gone and its pid be another's by now: in the sandbox's cgroup it can only
+        // be its own.
+        if (pid.isEmpty() || !remains.cgroups().processes(remains.group(id)).contains(pid.getAsLong())) {
+            return Optional.empty();
+        }
+        return ProcessIdentity.of(pid.getAsLong())
+                .map(firstProcess -> new OciInstance(id, firstProcess, ends.of(firstProcess), remains));
+    }
+
+    @Override
+    public void sweep(SandboxId id) {
+        remains.sweep(id);
+    }
+}

@@ -1,0 +1,65 @@
+package dev.holt.node.runtime;
+
+import dev.holt.nodeapi.Isolation;
+import dev.holt.wire.id.SandboxId;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+
+/** runc: containers on the host's kernel. Its state is a directory named by the id, with a state.json in it. */
+record Runc(Path binary) implements OciEngine {
+    @Override
+    public String name() {
+        return "runc";
+    }
+
+    @Override
+    public Isolation isolation() {
+        return Isolation.CONTAINER;
+    }
+
+    @Override
+    public RuntimeCapabilities capabilities() {
+        return new RuntimeCapabilities(false, false, true, false, false);
+    }
+
+    @Override
+    public List<String> command(Path root, Path log) {
+        return List.of(binary.toString(), "--root", root.toString(), "--log", log.toString(), "--log-format", "json");
+    }
+
+    @Override
+    public List<String> guestCapabilities() {
+        return USUAL_CAPABILITIES;
+    }
+
+    @Override
+    public boolean sharesHostKernel() {
+        return true;
+    }
+
+    @Override
+    public Optional<SandboxId> stateOf(String entry) {
+        return SandboxId.parse(entry);
+    }
+
+    @Override
+    public boolean owns(String entry, SandboxId id) {
+        return entry.equals(id.value());
+    }
+
+    @Override
+    public OptionalLong firstProcess(Path root, SandboxId id) {
+        Path state = root.resolve(id.value()).resolve("state.json");
+        return Files.exists(state) ? EngineState.number(state, "init_process_pid") : OptionalLong.empty();
+    }
+
+    @Override
+    public void prepare(Path rootFileSystem) {}
+
+    @Override
+    public void settle(Set<Long> processes) {}
+}

@@ -1,0 +1,165 @@
+package dev.holt.node.runtime;
+
+import dev.holt.nodeapi.Isolation;
+import dev.holt.wire.id.SandboxId;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * gVisor's runsc: guests run on a kernel in user space, the sentry. Its state is a few files whose names hold the id.
+ *
+ * @param knownFlags the flags that this binary knows, without dashes: builds differ
+ * @param hidesNetworkSysctl whether it starts only where /proc/sys/net is empty: builds of 2024 take kernels from 6.x on for a host
+ *     without network namespaces
+ */
+record Runsc(Path binary, Set<String> knownFlags, boolean hidesNetworkSysctl) implements OciEngine {
+    /**
+     * Each with its reason. overlay2=none: the root file system is an overlay of the host's already, and runsc's own would hide
+     * writes in a file store. file-access=shared: the host may look into it. allow-suid: sudo. net-raw: ping.
+     * net-disconnect-ok: a checkpoint is refused otherwise while any TCP connection is open. host-settings=ignore: no
+     * complaints about settings of the host. cpu-num-from-quota: the guest sees the CPUs that it may use.
+     */
+    private static final List<String> FLAGS = List.of(
+            "platform=systrap",
+            "network=sandbox",
+            "overlay2=none",
+            "file-access=shared",
+            "allow-suid=true",
+            "net-raw=true",
+            "net-disconnect-ok=true",
+            "host-settings=ignore",
+            "cpu-num-from-quota=true");
+
+    /** What the guest's root may do to the guest's own kernel; none of it is a capability on the host. */
+    private static final List<String> FURTHER_CAPABILITIES = List.of(
+            "CAP_DAC_READ_SEARCH",
+            "CAP_LINUX_IMMUTABLE",
+            "CAP_NET_ADMIN",
+            "CAP_SYS_ADMIN",
+            "CAP_SYS_NICE",
+            "CAP_SYS_PTRACE",
+            "CAP_SYS_RESOURCE");
+
+    /** Runs its arguments where /proc/sys/net is empty, in a mount namespace that follows the host's unmounts. */
+    private static final List<String> HIDING = List.of(
+            "unshare",
+            "--mount",
+            "--propagation",
+            "slave",
+            "sh",
+            "-c",
+            "mount -t tmpfs -o ro,size=4k tmpfs /proc/sys/net && exec \"$@\"",
+            "sh");
+
+    Runsc {
+        knownFlags = Set.copyOf(knownFlags);
+    }
+
+    @Override
+    public String name() {
+        return "runsc";
+    }
+
+    @Override
+    public Isolation isolation() {
+        return Isolation.GVISOR;
+    }
+
+    @Override
+    public RuntimeCapabilities capabilities() {
+        return new RuntimeCapabilities(true, true, true, true, true);
+    }
+
+    @Override
+    public List<String> command(Path root, Path log) {
+        List<String> words = new ArrayList<>();
+        if (hidesNetworkSysctl) {
+            words.addAll(HIDING);
+        }
+        words.add(binary.toString());
+        words.add("--root=" + root);
+        words.add("--log=" + log);
+        words.add("--log-format=json");
+        for (String flag : FLAGS) {
+            if (knownFlags.contains(flag.substring(0, flag.indexOf('=')))) {
+                words.add("--" + flag);
+            }
+        }
+        return words;
+    }
+
+    @Override
+    public List<String> guestCapabilities() {
+        return Stream.concat(USUAL_CAPABILITIES.stream(), FURTHER_CAPABILITIES.stream())
+                .sorted()
+                .toList();
+    }
+
+    @Override
+    public boolean sharesHostKernel() {
+        return false;
+    }
+
+    @Override
+    public Optional<SandboxId> stateOf(String entry) {
+        int end = entry.indexOf("_sandbox:");
+        return end < 0 ? Optional.empty() : SandboxId.parse(entry.substring(0, end));
+    }
+
+    @Override
+    public boolean owns(String entry, SandboxId id) {
+        return entry.startsWith(id.value() + "_sandbox:") || entry.equals("runsc-" + id + ".sock");
+    }
+
+    @Override
+    public OptionalLong firstProcess(Path root, SandboxId id) {
+        Path state = root.resolve(id + "_sandbox:" + id + ".state");
+        return Files.exists(state) ? EngineState.number(state, "sandbox", "pid") : OptionalLong.empty();
+    }
+
+    /**
+     * runsc mounts memory on an empty /tmp, where files would escape the disk's limit and every snapshot. So /tmp is never
+     * empty: it holds the directory that X servers expect there anyway.
+     */
+    @Override
+    public void prepare(Path rootFileSystem) {
+        Path temporary = rootFileSystem.resolve("tmp");
+        Path kept = temporary.resolve(".X11-unix");
+        if (Files.isDirectory(temporary) && !Files.exists(kept)) {
+            try {
+                Files.createDirectory(kept);
+                Files.setAttribute(kept, "unix:mode", 01777);
+            } catch (IOException e) {
+                throw new RuntimeFailure("could not make '" + kept + "'", e);
+            }
+        }
+    }
+
+    /**
+     * At the memory limit the kernel's killer would choose the sentry, the biggest process, and with it the whole sandbox. Making
+     * the stubs, which stand for the guest's processes, its first choice kills the offender only. Stubs of later processes are
+     * forked from these and inherit it. (Lowering the sentry's score instead needs CAP_SYS_RESOURCE.)
+     */
+    @Override
+    public void settle(Set<Long> processes) {
+        for (long pid : processes) {
+            try {
+                Path directory = Path.of("/proc", Long.toString(pid));
+                String commandLine = Files.readString(directory.resolve("cmdline"), StandardCharsets.ISO_8859_1);
+                if (!commandLine.startsWith("runsc-sandbox") && !commandLine.startsWith("runsc-gofer")) {
+                    Files.writeString(directory.resolve("oom_score_adj"), "1000");
+                }
+            } catch (IOException e) {
+                continue; // it has ended: nothing to protect
+            }
+        }
+    }
+}

@@ -76,13 +76,26 @@ record BaseTemplate(String suite, List<String> sources, Path keyring, List<Strin
         proxies = List.copyOf(proxies);
     }
 
-    /** Identifies the recipe: changes whenever its product would. */
-    String recipe() {
-        return "base-" + VERSION + "-" + suite;
+    /** Identifies the recipe on this host: changes whenever its product would. Reads one file. */
+    static String recipe() {
+        return "base-" + VERSION + "-" + release();
+    }
+
+    private static String release() {
+        try {
+            for (String line : Files.readAllLines(Path.of("/etc/os-release"))) {
+                if (line.startsWith("VERSION_CODENAME=")) {
+                    return line.substring(line.indexOf('=') + 1).replace("\"", "");
+                }
+            }
+        } catch (IOException e) {
+            throw new ImageFailure("could not read this host's release", e);
+        }
+        throw new ImageFailure("/etc/os-release names no VERSION_CODENAME to build template base by");
     }
 
     /**
-     * The recipe for this host.
+     * The recipe for this host, with what its apt says.
      *
      * @throws ImageFailure when the host's apt knows no Debian sources, or mmdebstrap is missing
      */
@@ -93,27 +106,26 @@ record BaseTemplate(String suite, List<String> sources, Path keyring, List<Strin
         String format = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(LABEL)|$(SOURCESENTRY)";
         Map<String, StringBuilder> lines = new TreeMap<>();
         List<Path> files = new ArrayList<>();
-        String suite = "";
+        String suite = release();
         for (String line : HostCommand.of("apt-get", "indextargets", "--format", format, "Created-By: Packages")
                 .runOrFail()
                 .output()
                 .lines()
                 .toList()) {
             String[] fields = line.split("\\|", -1);
-            if (!fields[3].equals("Debian") || !(fields[4].equals("Debian") || fields[4].equals("Debian-Security"))) {
+            boolean debian = fields[4].equals("Debian") || fields[4].equals("Debian-Security");
+            if (!fields[3].equals("Debian") || !debian || !fields[1].startsWith(suite)) {
                 continue;
-            }
-            if (fields[4].equals("Debian") && !fields[1].contains("-")) {
-                suite = fields[1];
             }
             lines.computeIfAbsent(fields[0] + " " + fields[1], key -> new StringBuilder(key))
                     .append(' ')
                     .append(fields[2]);
             files.add(Path.of(fields[5].substring(0, fields[5].lastIndexOf(':'))));
         }
-        if (suite.isEmpty()) {
+        if (lines.isEmpty()) {
             throw new ImageFailure(
-                    "template base is built from the host's own Debian package sources, and apt knows none;"
+                    "template base is built from the host's own package sources, and apt knows none for Debian "
+                    + suite + ";"
                             + " run 'apt-get update' first, or add Debian's sources to /etc/apt");
         }
         List<String> sources =

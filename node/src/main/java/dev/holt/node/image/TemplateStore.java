@@ -73,7 +73,6 @@ public final class TemplateStore {
      * @throws ImageFailure when it can't be built; nothing of it is left then
      */
     public TemplateBuild ensureBase(Consumer<String> progress) {
-        BaseTemplate base = BaseTemplate.ofHost();
         Path home = directory.resolve(BaseTemplate.ID.value());
         building.lock();
         try {
@@ -82,12 +81,12 @@ public final class TemplateStore {
                             home.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
                     FileLock lock = channel.lock()) {
                 Optional<TemplateBuild> current = builds(BaseTemplate.ID).stream()
-                        .filter(build -> build.recipe().equals(base.recipe()))
+                        .filter(build -> build.recipe().equals(BaseTemplate.recipe()))
                         .findFirst();
                 if (current.isPresent() && lock.isValid()) {
                     return current.get();
                 }
-                return build(base, home, progress);
+                return build(BaseTemplate.ofHost(), home, progress);
             }
         } catch (IOException | CommandFailure e) {
             throw new ImageFailure("could not build template " + BaseTemplate.ID + ": " + e.getMessage(), e);
@@ -109,7 +108,7 @@ public final class TemplateStore {
             Path rootFileSystem = Files.createDirectories(unfinished.resolve("rootfs"));
             List<String> packages = base.build(rootFileSystem, progress);
             TemplateBuild build = new TemplateBuild(
-                    BaseTemplate.ID, buildId, base.recipe(), Instant.now(), packages, home.resolve(buildId));
+                    BaseTemplate.ID, buildId, BaseTemplate.recipe(), Instant.now(), packages, home.resolve(buildId));
             progress.accept("writing to disk");
             HostCommand.of("sync", "--file-system", unfinished.toString()).runOrFail();
             write(build, unfinished.resolve(MARKER));

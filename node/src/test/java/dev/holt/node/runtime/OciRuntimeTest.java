@@ -7,6 +7,7 @@ import dev.holt.node.guest.AgentToken;
 import dev.holt.node.image.RootFileSystem;
 import dev.holt.node.linux.ProcessIdentity;
 import dev.holt.node.network.Slot;
+import dev.holt.node.process.HostCommand;
 import dev.holt.node.testing.LeakCheck;
 import dev.holt.node.testing.SandboxHost;
 import dev.holt.node.testing.TestSandbox;
@@ -19,7 +20,10 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -34,6 +38,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class OciRuntimeTest {
     private static final Resources SMALL = new Resources(1, 256, 64);
 
+    private static final Set<Isolation> warmed = EnumSet.noneOf(Isolation.class);
     private static SandboxHost host;
 
     @BeforeAll
@@ -55,7 +60,12 @@ class OciRuntimeTest {
         assertThat(sandbox.instance().alive()).isTrue();
         assertThat(sandbox.shell("id -un; pwd; hostname").output())
                 .isEqualTo("user\n/home/user\n" + sandbox.id() + "\n");
-        assertThat(sandbox.shell("sudo -n id -un").output()).isEqualTo("root\n");
+        TestSandbox.Ended sudo = sandbox.shell("sudo -n id -un");
+        if (host.report(isolation).explanation().contains("sudo fails")) {
+            assertThat(sudo.code()).as("as the probe says of this build").isEqualTo(1);
+        } else {
+            assertThat(sudo).isEqualTo(new TestSandbox.Ended(0, "root\n"));
+        }
         assertThat(runtime.instances()).containsExactly(sandbox.id());
         ResourceUsage usage = sandbox.instance().usage();
         assertThat(usage.cpuNanoseconds()).isPositive();
@@ -224,14 +234,14 @@ class OciRuntimeTest {
 
     @Test
     void aForkBombIsContained() throws Exception {
-        LeakCheck leaks;
         SandboxRuntime runtime = warm(Isolation.CONTAINER);
-        leaks = host.leakCheck();
-        try (TestSandbox sandbox = host.start(runtime, SMALL)) {
-            TestSandbox.Ended bomb = sandbox.shell("root", "f() { f | f & }; f 2>/dev/null; sleep 2; echo over");
-            assertThat(bomb.output()).contains("over");
-            assertThat(host.runtime(host.engine(Isolation.CONTAINER)).find(sandbox.id()))
-                    .isPresent();
+        LeakCheck leaks = host.leakCheck();
+        try (TestSandbox bombed = host.start(runtime, SMALL)) {
+            bombed.shell("root", "f() { f | f & }; f 2>/dev/null");
+            try (TestSandbox other = host.start(runtime, SMALL)) {
+                assertThat(other.shell("echo undisturbed").output()).isEqualTo("undisturbed\n");
+            }
+            assertThat(bombed.instance().alive()).isTrue();
         }
         leaks.assertNothingLeft();
     }
@@ -289,7 +299,7 @@ class OciRuntimeTest {
         SandboxId id = SandboxId.random(new SecureRandom());
         Path bundle = Files.createDirectories(host.state().resolve("missing"));
         InstanceSpec spec = new InstanceSpec(
-                id, bundle, bundle, Path.of("/run/netns/none"), "x", SMALL, host.agent(), java.util.Map.of(), List.of());
+                id, bundle, bundle, Path.of("/run/netns/none"), "x", SMALL, host.agent(), Map.of(), List.of());
         assertThatThrownBy(() -> host.runtime(missing).start(spec))
                 .isInstanceOf(RuntimeFailure.class)
                 .hasMessageContaining("'/nonexistent/runc' was not found");
@@ -336,8 +346,8 @@ class OciRuntimeTest {
     /** A runtime that has started something before: the first start of runsc makes a mount in its state that stays. */
     private static SandboxRuntime warm(Isolation isolation) throws IOException {
         SandboxRuntime runtime = host.runtime(host.engine(isolation));
-        try (TestSandbox first = host.start(runtime, SMALL)) {
-            assertThat(first.instance().alive()).isTrue();
+        if (warmed.add(isolation)) {
+            host.start(runtime, SMALL).close();
         }
         return runtime;
     }
@@ -356,7 +366,7 @@ class OciRuntimeTest {
     }
 
     private static void delete(Path directory) {
-        dev.holt.node.process.HostCommand.of("rm", "-rf", "--one-file-system", directory.toString())
+        HostCommand.of("rm", "-rf", "--one-file-system", directory.toString())
                 .runOrFail();
     }
 }

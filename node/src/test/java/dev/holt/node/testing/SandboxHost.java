@@ -28,6 +28,7 @@ import dev.holt.nodeapi.Resources;
 import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,6 +38,7 @@ import java.time.Duration;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -92,15 +94,18 @@ public final class SandboxHost implements AutoCloseable {
      * instead of the installed one. Fails with the probe's own words, which say what to install, when it does not work.
      */
     public OciEngine engine(Isolation isolation) {
-        Map<Isolation, Path> chosen = new EnumMap<>(Isolation.class);
-        choose(chosen, Isolation.GVISOR, System.getProperty("holt.test.runsc"));
-        choose(chosen, Isolation.CONTAINER, System.getProperty("holt.test.runc"));
-        RuntimeProbe.Report report = new RuntimeProbe(
-                        state.resolve("probes"), state.resolve("try"), agent, chosen)
-                .probe(isolation, false);
+        RuntimeProbe.Report report = report(isolation);
         return report.working()
                 .orElseThrow(() -> new AssertionError(
                         "this test needs " + report.name() + " to work on this host: " + report.explanation()));
+    }
+
+    /** What the probe says of that isolation on this host. */
+    public RuntimeProbe.Report report(Isolation isolation) {
+        Map<Isolation, Path> chosen = new EnumMap<>(Isolation.class);
+        choose(chosen, Isolation.GVISOR, System.getProperty("holt.test.runsc"));
+        choose(chosen, Isolation.CONTAINER, System.getProperty("holt.test.runc"));
+        return new RuntimeProbe(state.resolve("probes"), state.resolve("try"), agent, chosen).probe(isolation, false);
     }
 
     private static void choose(Map<Isolation, Path> chosen, Isolation isolation, @Nullable String path) {
@@ -162,7 +167,7 @@ public final class SandboxHost implements AutoCloseable {
             Files.createDirectories(upper.resolve("etc"));
             Files.writeString(upper.resolve("etc/hosts"), "127.0.0.1 localhost " + id + "\n");
         } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -184,7 +189,7 @@ public final class SandboxHost implements AutoCloseable {
     @Override
     public void close() {
         ready.close();
-        disks.sweep(java.util.Set.of());
+        disks.sweep(Set.of());
         slots.close();
         ends.close();
         Mounts.unmountBelow(state);

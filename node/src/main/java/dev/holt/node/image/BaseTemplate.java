@@ -125,7 +125,7 @@ record BaseTemplate(String suite, List<String> sources, Path keyring, List<Strin
         if (lines.isEmpty()) {
             throw new ImageFailure(
                     "template base is built from the host's own package sources, and apt knows none for Debian "
-                    + suite + ";"
+                            + suite + ";"
                             + " run 'apt-get update' first, or add Debian's sources to /etc/apt");
         }
         List<String> sources =

@@ -99,7 +99,8 @@ public final class RuntimeProbe {
             }
             return tried(isolation, name, binary.get(), key);
         } catch (IOException | CommandFailure e) {
-            return new Report(isolation, name, binary, Optional.empty(), Optional.empty(), e.getMessage());
+            return new Report(
+                    isolation, name, binary, Optional.empty(), Optional.empty(), String.valueOf(e.getMessage()));
         }
     }
 
@@ -108,7 +109,8 @@ public final class RuntimeProbe {
         if (chosen != null) {
             return HostCommand.locate(chosen.toString());
         }
-        Path own = Path.of("/usr/local/lib/holt", name); // where Holt's own installation puts engines that distributions lack
+        Path own = Path.of(
+                "/usr/local/lib/holt", name); // where Holt's own installation puts engines that distributions lack
         return Files.isExecutable(own) ? Optional.of(own) : HostCommand.locate(name);
     }
 
@@ -193,7 +195,7 @@ public final class RuntimeProbe {
                 return instance.alive() ? Optional.empty() : Optional.of("the sandbox started and ended at once");
             }
         } catch (RuntimeFailure | CommandFailure | LinuxException e) {
-            return Optional.of(e.getMessage());
+            return Optional.of(String.valueOf(e.getMessage()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return Optional.of("interrupted");

@@ -91,10 +91,11 @@ class OverlayRootFileSystemsTest {
     @Test
     void theDiskIsLimitedAndSparse() throws Exception {
         try (Disk disk = disks.create(5120)) {
-            long blocks = Long.parseLong(HostCommand.of("stat", "-c", "%b", disk.image().toString())
-                    .runOrFail()
-                    .output()
-                    .strip());
+            long blocks = Long.parseLong(
+                    HostCommand.of("stat", "-c", "%b", disk.image().toString())
+                            .runOrFail()
+                            .output()
+                            .strip());
             assertThat(blocks * 512).as("bytes on the host").isLessThan(2 << 20);
             assertThat(disk.usage().total()).isBetween(4600L << 20, 5120L << 20);
         }
@@ -118,8 +119,10 @@ class OverlayRootFileSystemsTest {
     @Test
     void aMountNamespaceThatCopiedTheMountsPinsNothing() throws Exception {
         RootFileSystem root = mount(MEGABYTES);
-        // As any service of the host that starts while a sandbox runs: private copies of all mounts, kept as long as it lives.
-        Process other = new ProcessBuilder("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo; exec sleep 600")
+        // As any service of the host that starts while a sandbox runs: private copies of all mounts, kept as long as it
+        // lives.
+        Process other = new ProcessBuilder(
+                        "unshare", "--mount", "--propagation", "private", "sh", "-c", "echo; exec sleep 600")
                 .start();
         try {
             assertThat(other.getInputStream().read()).isEqualTo('\n');

@@ -45,7 +45,8 @@ class TemplateStoreTest {
                 .isEqualTo(PosixFilePermissions.fromString("r--r-----"));
         assertThat(root.resolve(InstanceSpec.GUEST_AGENT.substring(1))).isEmptyFile();
         assertThat(Files.getAttribute(root.resolve("tmp"), "unix:mode")).isEqualTo(041777);
-        assertThat(Files.getAttribute(root.resolve("tmp/.X11-unix"), "unix:mode")).isEqualTo(041777);
+        assertThat(Files.getAttribute(root.resolve("tmp/.X11-unix"), "unix:mode"))
+                .isEqualTo(041777);
         assertThat(root.resolve("etc/apt/apt.conf.d/99mmdebstrap")).doesNotExist();
         assertThat(root.resolve("etc/resolv.conf")).isEmptyFile();
         assertThat(build.packages()).anyMatch(line -> line.startsWith("python3 "));

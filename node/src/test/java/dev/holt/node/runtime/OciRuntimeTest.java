@@ -109,7 +109,9 @@ class OciRuntimeTest {
                     "head -c1 /proc/kcore | grep -q .",
                     "hostname other",
                     "python3 -c 'import socket; socket.socket(38, 5)'")) {
-                assertThat(sandbox.shell("root", forbidden).code()).as(forbidden).isNotZero();
+                assertThat(sandbox.shell("root", forbidden).code())
+                        .as(forbidden)
+                        .isNotZero();
             }
             for (String allowed : List.of(
                     "python3 -c 'import threading, subprocess; t = threading.Thread(target=subprocess.run, args=([\"true\"],));"
@@ -196,8 +198,8 @@ class OciRuntimeTest {
     void theMemoryLimitEndsTheOffenderOnly(Isolation isolation) throws Exception {
         try (TestSandbox sandbox = host.start(warm(isolation), SMALL)) {
             for (int round = 0; round < 3; round++) {
-                TestSandbox.Ended hog = sandbox.shell(
-                        "python3 -c 'x = []\nwhile True: x.append(bytearray(b\"\\x01\") * (8 << 20))'");
+                TestSandbox.Ended hog =
+                        sandbox.shell("python3 -c 'x = []\nwhile True: x.append(bytearray(b\"\\x01\") * (8 << 20))'");
                 assertThat(hog.code()).as("status of the hog: " + hog.output()).isIn(1, 137);
                 assertThat(sandbox.shell("echo still here").output()).isEqualTo("still here\n");
             }
@@ -252,7 +254,8 @@ class OciRuntimeTest {
         SandboxRuntime runtime = warm(isolation);
         LeakCheck leaks = host.leakCheck();
         SandboxId id = SandboxId.random(new SecureRandom());
-        Path directory = Files.createDirectories(host.state().resolve("sandboxes").resolve(id.value()));
+        Path directory =
+                Files.createDirectories(host.state().resolve("sandboxes").resolve(id.value()));
         try (Slot slot = host.slot();
                 RootFileSystem root = host.rootFileSystems()
                         .mount(id, directory, host.template().image(), 64, upper -> {})) {
@@ -312,7 +315,8 @@ class OciRuntimeTest {
         SandboxRuntime runtime = warm(isolation);
         LeakCheck leaks = host.leakCheck();
         SandboxId id = SandboxId.random(new SecureRandom());
-        Path directory = Files.createDirectories(host.state().resolve("sandboxes").resolve(id.value()));
+        Path directory =
+                Files.createDirectories(host.state().resolve("sandboxes").resolve(id.value()));
         try (Slot slot = host.slot();
                 RootFileSystem root = host.rootFileSystems()
                         .mount(id, directory, host.template().image(), 64, upper -> {})) {
@@ -340,7 +344,8 @@ class OciRuntimeTest {
     void aProcessIsKnownByItsStartTimeToo() {
         ProcessIdentity self = ProcessIdentity.of(ProcessHandle.current().pid()).orElseThrow();
         assertThat(self.alive()).isTrue();
-        assertThat(new ProcessIdentity(self.pid(), self.startTicks() - 1).alive()).isFalse();
+        assertThat(new ProcessIdentity(self.pid(), self.startTicks() - 1).alive())
+                .isFalse();
     }
 
     /** A runtime that has started something before: the first start of runsc makes a mount in its state that stays. */
@@ -366,7 +371,6 @@ class OciRuntimeTest {
     }
 
     private static void delete(Path directory) {
-        HostCommand.of("rm", "-rf", "--one-file-system", directory.toString())
-                .runOrFail();
+        HostCommand.of("rm", "-rf", "--one-file-system", directory.toString()).runOrFail();
     }
 }

@@ -66,8 +66,9 @@ public final class LeakCheck {
             LoopDevice.below(state).forEach((device, file) -> found.add("loop device of " + file));
             cgroups(found);
             for (Path directory : new Path[] {Path.of("/run/netns"), Path.of("/sys/class/net")}) {
-                names(directory).filter(name -> name.startsWith(network + "-")).forEach(name -> found.add(
-                        directory + "/" + name));
+                names(directory)
+                        .filter(name -> name.startsWith(network + "-"))
+                        .forEach(name -> found.add(directory + "/" + name));
             }
             HostCommand.of("nft", "list", "tables")
                     .runOrFail()
@@ -85,14 +86,16 @@ public final class LeakCheck {
     }
 
     private void processes(Set<String> found) {
-        names(Path.of("/proc")).filter(name -> Character.isDigit(name.charAt(0))).forEach(name -> {
-            Path process = Path.of("/proc", name);
-            String words = text(process.resolve("cmdline")).replace('\0', ' ');
-            boolean engine = words.contains(state.toString()) && !words.contains("java");
-            if (engine || text(process.resolve("cgroup")).contains("/" + cgroupParent + "/")) {
-                found.add("process " + name + " " + words);
-            }
-        });
+        names(Path.of("/proc"))
+                .filter(name -> Character.isDigit(name.charAt(0)))
+                .forEach(name -> {
+                    Path process = Path.of("/proc", name);
+                    String words = text(process.resolve("cmdline")).replace('\0', ' ');
+                    boolean engine = words.contains(state.toString()) && !words.contains("java");
+                    if (engine || text(process.resolve("cgroup")).contains("/" + cgroupParent + "/")) {
+                        found.add("process " + name + " " + words);
+                    }
+                });
     }
 
     private void cgroups(Set<String> found) throws IOException {

@@ -69,10 +69,10 @@ public final class SandboxHost implements AutoCloseable {
         TemplateStore templates = new TemplateStore(kept.resolve("templates"));
         template = templates.ensureBase(System.out::println);
         disks = new Disks(state.resolve("empty"), state.resolve("disks"));
-        ready = new Pool<>(
-                "test disks", 0, new Foreground(), missing -> List.of(disks.create(USUAL_DISK_MEGABYTES)));
+        ready = new Pool<>("test disks", 0, new Foreground(), missing -> List.of(disks.create(USUAL_DISK_MEGABYTES)));
         rootFileSystems = new OverlayRootFileSystems(templates, disks, ready, USUAL_DISK_MEGABYTES);
-        Ipv4Block addresses = Ipv4Block.parse("10.213." + ThreadLocalRandom.current().nextInt(256) + ".0/24");
+        Ipv4Block addresses =
+                Ipv4Block.parse("10.213." + ThreadLocalRandom.current().nextInt(256) + ".0/24");
         slots = SlotFactory.open(new NetworkConfig(network, addresses, List.of(), List.of()), Map.of());
         agent = unpackAgent();
     }
@@ -156,8 +156,7 @@ public final class SandboxHost implements AutoCloseable {
                 id, directory, template.image(), resources.diskMegabytes(), upper -> writeHosts(upper, id));
         AgentToken token = AgentToken.random(RANDOM);
         RuntimeInstance instance = runtime.start(spec(id, directory, root, slot, resources, token));
-        GuestAgent guest =
-                new GuestAgent(new InetSocketAddress(slot.guestAddress(), GuestAgent.PORT), token);
+        GuestAgent guest = new GuestAgent(new InetSocketAddress(slot.guestAddress(), GuestAgent.PORT), token);
         guest.awaitReady(READY);
         return new TestSandbox(id, directory, slot, root, instance, guest);
     }
@@ -182,7 +181,11 @@ public final class SandboxHost implements AutoCloseable {
                 id.value(),
                 resources,
                 agent,
-                Map.of("HOLT_AGENT_TOKEN", token.hex(), "HOLT_AGENT_PEER", slot.gatewayAddress().getHostAddress()),
+                Map.of(
+                        "HOLT_AGENT_TOKEN",
+                        token.hex(),
+                        "HOLT_AGENT_PEER",
+                        slot.gatewayAddress().getHostAddress()),
                 List.of());
     }
 

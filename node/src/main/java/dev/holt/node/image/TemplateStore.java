@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +24,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -40,6 +42,7 @@ public final class TemplateStore {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String MARKER = "build.json";
     private static final String UNFINISHED = ".unfinished-";
+    private static final long LOCK_POLL_NANOS = 50_000_000;
 
     private final Path directory;
     private final ReentrantLock building = new ReentrantLock();
@@ -73,25 +76,43 @@ public final class TemplateStore {
      * @throws ImageFailure when it can't be built; nothing of it is left then
      */
     public TemplateBuild ensureBase(Consumer<String> progress) {
+        Optional<TemplateBuild> complete = currentBase();
+        if (complete.isPresent()) {
+            return complete.get();
+        }
         Path home = directory.resolve(BaseTemplate.ID.value());
         building.lock();
         try {
             Files.createDirectories(home);
             try (FileChannel channel = FileChannel.open(
                             home.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-                    FileLock lock = channel.lock()) {
-                Optional<TemplateBuild> current = builds(BaseTemplate.ID).stream()
-                        .filter(build -> build.recipe().equals(BaseTemplate.recipe()))
-                        .findFirst();
-                if (current.isPresent() && lock.isValid()) {
-                    return current.get();
-                }
-                return build(BaseTemplate.ofHost(), home, progress);
+                    FileLock lock = lock(channel)) {
+                Optional<TemplateBuild> meanwhile = currentBase();
+                return meanwhile.isPresent() && lock.isValid()
+                        ? meanwhile.get()
+                        : build(BaseTemplate.ofHost(), home, progress);
             }
         } catch (IOException | CommandFailure e) {
             throw new ImageFailure("could not build template " + BaseTemplate.ID + ": " + e.getMessage(), e);
         } finally {
             building.unlock();
+        }
+    }
+
+    private Optional<TemplateBuild> currentBase() {
+        return builds(BaseTemplate.ID).stream()
+                .filter(build -> build.recipe().equals(BaseTemplate.recipe()))
+                .findFirst();
+    }
+
+    /** Waits for other processes, as a file lock does, and for other stores of this process, which it refuses to wait for. */
+    private static FileLock lock(FileChannel channel) throws IOException {
+        while (true) {
+            try {
+                return channel.lock();
+            } catch (OverlappingFileLockException e) {
+                LockSupport.parkNanos(LOCK_POLL_NANOS);
+            }
         }
     }
 

@@ -39,6 +39,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -62,6 +63,7 @@ public final class SandboxHost implements AutoCloseable {
     private final OverlayRootFileSystems rootFileSystems;
     private final SlotFactory slots;
     private final Path agent;
+    private final List<SandboxRuntime> runtimes = new CopyOnWriteArrayList<>();
 
     public SandboxHost() throws IOException {
         Path kept = Files.createDirectories(Path.of("/var/tmp/holt-test"));
@@ -116,7 +118,9 @@ public final class SandboxHost implements AutoCloseable {
 
     /** A new runtime object on the same state, as after a restart of the daemon. */
     public SandboxRuntime runtime(OciEngine engine) {
-        return new OciRuntime(engine, state.resolve("run"), cgroupParent, ends);
+        SandboxRuntime runtime = new OciRuntime(engine, state.resolve("run"), cgroupParent, ends);
+        runtimes.add(runtime);
+        return runtime;
     }
 
     public LeakCheck leakCheck() {
@@ -189,8 +193,12 @@ public final class SandboxHost implements AutoCloseable {
                 List.of());
     }
 
+    /** Ends what failed tests left running, then frees everything. */
     @Override
     public void close() {
+        for (SandboxRuntime runtime : runtimes) {
+            runtime.instances().forEach(runtime::sweep);
+        }
         ready.close();
         disks.sweep(Set.of());
         slots.close();
@@ -198,5 +206,12 @@ public final class SandboxHost implements AutoCloseable {
         Mounts.unmountBelow(state);
         HostCommand.of("rm", "--recursive", "--force", "--one-file-system", state.toString())
                 .runOrFail();
+        // Engines leave the empty parents of their cgroups: only those of this host's name go.
+        HostCommand.of(
+                        "sh",
+                        "-c",
+                        "rmdir /sys/fs/cgroup/*/" + cgroupParent + "/* /sys/fs/cgroup/*/" + cgroupParent
+                                + " /sys/fs/cgroup/" + cgroupParent + "/* /sys/fs/cgroup/" + cgroupParent + " 2>&1")
+                .run();
     }
 }

@@ -1,0 +1,153 @@
+package dev.holt.control;
+
+import dev.holt.control.access.AccessTokens;
+import dev.holt.control.access.ApiKeys;
+import dev.holt.control.access.Authenticator;
+import dev.holt.control.access.DefaultKeyFile;
+import dev.holt.control.access.Team;
+import dev.holt.control.access.TeamQuotas;
+import dev.holt.control.access.Teams;
+import dev.holt.control.admin.KeyRoutes;
+import dev.holt.control.admin.NodeRoutes;
+import dev.holt.control.contract.Contract;
+import dev.holt.control.database.Database;
+import dev.holt.control.rest.Answer;
+import dev.holt.control.rest.RestHandler;
+import dev.holt.control.rest.Route;
+import dev.holt.control.sandbox.SandboxFeature;
+import dev.holt.control.sandbox.SandboxSettings;
+import dev.holt.control.template.TemplateRoutes;
+import dev.holt.control.template.TemplateSeed;
+import dev.holt.control.template.Templates;
+import dev.holt.nodeapi.Node;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.server.Handler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The control side of one installation. Constructing it opens the database and brings it into step with the node; after that
+ * {@link #handler()} may be served. Closing it ends no sandbox.
+ */
+public final class Control implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Control.class);
+    private static final Duration UPKEEP = Duration.ofMinutes(1);
+
+    private final Database database;
+    private final ApiKeys keys;
+    private final Teams teams;
+    private final Team defaultTeam;
+    private final DefaultKeyFile defaultKey;
+    private final SandboxFeature sandboxes;
+    private final Handler handler;
+    private final ScheduledThreadPoolExecutor upkeep = new ScheduledThreadPoolExecutor(
+            1, Thread.ofVirtual().name("control-upkeep").factory());
+
+    /**
+     * @param node must be up: what it runs is compared with the database
+     * @param seeds the templates that come with the installation
+     */
+    public Control(ControlConfig config, Node node, List<TemplateSeed> seeds) {
+        this(config, node, seeds, Clock.systemUTC());
+    }
+
+    Control(ControlConfig config, Node node, List<TemplateSeed> seeds, Clock clock) {
+        SecureRandom random = new SecureRandom();
+        Contract contract = Contract.load();
+        database = Database.open(config.database());
+        SandboxFeature opened = null;
+        try {
+            teams = new Teams(database, clock);
+            keys = new ApiKeys(database, teams, random, clock);
+            AccessTokens tokens = new AccessTokens(database, random, clock);
+            Templates templates = new Templates(database, clock, config.envdVersion());
+            defaultTeam = teams.ensureDefault(config.quotas());
+            defaultKey = new DefaultKeyFile(config.defaultKeyFile(), keys, teams, random);
+            templates.seed(seeds);
+            opened = new SandboxFeature(
+                    database,
+                    node,
+                    templates,
+                    new SandboxSettings(config.domain(), config.envdVersion(), config.weakestIsolation()),
+                    random,
+                    clock);
+            sandboxes = opened;
+            Path data = Optional.ofNullable(config.database().toAbsolutePath().getParent())
+                    .orElseThrow();
+            Map<String, Route> routes = new HashMap<>();
+            routes.put("getHealth", call -> Answer.noContent());
+            routes.put("getOpenApi", call -> Answer.ok(new Answer.Text("application/yaml", contract.text())));
+            routes.putAll(sandboxes.routes());
+            routes.putAll(new TemplateRoutes(templates).routes());
+            routes.putAll(new KeyRoutes(teams, keys, tokens).routes());
+            routes.putAll(new NodeRoutes(node, sandboxes, teams, data, config.version(), clock.instant()).routes());
+            handler = new RestHandler(contract, new Authenticator(keys, tokens, teams, config.adminToken()), routes);
+        } catch (RuntimeException e) {
+            if (opened != null) {
+                opened.close();
+            }
+            database.close();
+            throw e;
+        }
+        upkeep.setContinueExistingPeriodicTasksAfterShutdownPolicy(false);
+        upkeep.scheduleWithFixedDelay(this::maintain, UPKEEP.toSeconds(), UPKEEP.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    /** Answers the whole REST API, unknown paths included. It blocks: serve it on virtual threads. */
+    public Handler handler() {
+        return handler;
+    }
+
+    /**
+     * The default team's API key in clear text, the same on every start: it is made on the first one and kept in the file that
+     * the configuration names. A key that was put into that file beforehand is taken over; a revoked one is replaced.
+     */
+    public String ensureDefaultApiKey() {
+        return defaultKey.ensure(defaultTeam);
+    }
+
+    /** The team that owns the default API key. */
+    public Team defaultTeam() {
+        return defaultTeam;
+    }
+
+    /**
+     * A new team with a user of its own.
+     *
+     * @param slug its name in template names, unique
+     */
+    public Team createTeam(String slug, String name, TeamQuotas quotas) {
+        return teams.create(slug, name, quotas);
+    }
+
+    /** A new API key for a team, in clear text; only its hash is kept. */
+    public String createApiKey(Team team, String name) {
+        return keys.create(team.id(), Optional.of(teams.firstUser(team)), name).clear();
+    }
+
+    private void maintain() {
+        try {
+            sandboxes.maintain();
+            keys.saveLastUse();
+        } catch (RuntimeException e) {
+            log.error("upkeep failed; trying again in {}", UPKEEP, e);
+        }
+    }
+
+    @Override
+    public void close() {
+        upkeep.close();
+        sandboxes.close();
+        keys.saveLastUse();
+        database.close();
+    }
+}

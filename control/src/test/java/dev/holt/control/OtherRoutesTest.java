@@ -49,12 +49,13 @@ class OtherRoutesTest {
     void logsGoBothWaysAndOutliveTheirSandbox() throws Exception {
         String id = server.create("{\"templateID\":\"base\"}");
         Instant start = Instant.parse("2026-01-01T00:00:00Z");
+        List<Level> levels = List.of(Level.DEBUG, Level.INFO, Level.WARN, Level.ERROR);
         for (int i = 0; i < 4; i++) {
             server.node.log(
                     id,
                     new LogEntry(
                             start.plusSeconds(i),
-                            Level.values()[i],
+                            levels.get(i),
                             "line " + i,
                             Map.of("logger", "process", "pid", "" + i)));
         }

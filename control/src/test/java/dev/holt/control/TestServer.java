@@ -129,8 +129,10 @@ final class TestServer implements AutoCloseable {
                     .firstValue("Content-Type")
                     .filter("application/json"::equals)
                     .isPresent();
-            return new Reply(
+            Reply reply = new Reply(
                     response.statusCode(), response.headers(), json ? JSON.readTree(text) : JSON.missingNode(), text);
+            checkAnswer(method, path, reply);
+            return reply;
         }
     }
 
@@ -141,8 +143,9 @@ final class TestServer implements AutoCloseable {
         }
         contract.operations().stream()
                 .filter(operation -> operation.method().equals(method))
-                .filter(operation -> matches(operation.segments(), List.of(path.substring(1).split("/", -1))))
-                .min(Comparator.comparing(operation -> operation.segments().stream()
+                .filter(operation ->
+                        matches(operation.segments(), List.of(path.substring(1).split("/", -1))))
+                .min(Comparator.comparingLong(operation -> operation.segments().stream()
                         .filter(segment -> segment.startsWith("{"))
                         .count()))
                 .flatMap(operation -> contract.answer(operation.id(), reply.status()))
@@ -192,8 +195,12 @@ final class TestServer implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
-        server.stop();
+    public void close() {
+        try {
+            server.stop();
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
         client.close();
         control.close();
     }

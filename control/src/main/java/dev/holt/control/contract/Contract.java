@@ -44,8 +44,7 @@ public final class Contract {
         Dialect dialect = Dialect.builder(Dialects.getDraft202012())
                 .keyword(new NonValidationKeyword("components"))
                 .build();
-        this.registry =
-                SchemaRegistry.withDefaultDialect(dialect, builder -> builder.schemaRegistryConfig(config));
+        this.registry = SchemaRegistry.withDefaultDialect(dialect, builder -> builder.schemaRegistryConfig(config));
         this.operations = List.copyOf(readOperations());
     }
 

@@ -32,7 +32,9 @@ public final class Validator {
             errors = schema.validate(value);
         } catch (JacksonException e) {
             // The library reads numbers as longs before it compares them with a limit.
-            throw ApiException.invalid(beyondLong(value, "").filter(path -> !path.isEmpty()).orElse(subject), "the number is out of range");
+            throw ApiException.invalid(
+                    beyondLong(value, "").filter(path -> !path.isEmpty()).orElse(subject),
+                    "the number is out of range");
         }
         if (!errors.isEmpty()) {
             Error first = errors.getFirst();

@@ -20,8 +20,7 @@ class SecretTest {
     @Test
     void hashesAreThePublishedFunction() {
         // The example of FIPS 180-2 for "abc".
-        assertThat(Secret.sha256("abc"))
-                .isEqualTo("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assertThat(Secret.sha256("abc")).isEqualTo("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         Secret secret = Secret.parse("e2b_" + "0".repeat(40)).orElseThrow();
         assertThat(secret.hash()).isEqualTo(Secret.sha256(secret.clear()));
     }
@@ -35,7 +34,15 @@ class SecretTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "e2b_", "e2b_0123", "E2B_00000000000000000000000000000000", "e2b_0000000000000000000000000000000G", "x_e2b_00000000000000000000000000000000"})
+    @ValueSource(
+            strings = {
+                "",
+                "e2b_",
+                "e2b_0123",
+                "E2B_00000000000000000000000000000000",
+                "e2b_0000000000000000000000000000000G",
+                "x_e2b_00000000000000000000000000000000"
+            })
     void whatCannotBeAKeyIsNone(String text) {
         assertThat(Secret.parse(text)).isEmpty();
     }

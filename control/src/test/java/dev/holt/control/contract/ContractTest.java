@@ -34,7 +34,8 @@ class ContractTest {
     @Test
     void operationIdsAreUniqueAndPathsBeginWithASegment() {
         assertThat(contract.operations().stream().map(Operation::id)).doesNotHaveDuplicates();
-        assertThat(contract.operations()).allMatch(operation -> !operation.segments().getFirst().isEmpty());
+        assertThat(contract.operations())
+                .allMatch(operation -> !operation.segments().getFirst().isEmpty());
     }
 
     @Test
@@ -52,7 +53,8 @@ class ContractTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"9.27372692193079E18", "-9.3e18", "4.117015001463143E306", "1e400", "99999999999999999999999"})
+    @ValueSource(
+            strings = {"9.27372692193079E18", "-9.3e18", "4.117015001463143E306", "1e400", "99999999999999999999999"})
     void numbersBeyondALongAreOutOfRange(String number) {
         Validator body = operation("createSandbox").body().orElseThrow().validator();
         String text = "{\"templateID\":\"base\",\"timeout\":" + number + "}";

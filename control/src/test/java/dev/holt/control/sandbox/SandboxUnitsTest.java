@@ -36,7 +36,8 @@ class SandboxUnitsTest {
         assertThat(quotas.counts()).isEqualTo(Map.of("t", 1));
         Quotas.Reservation second = quotas.reserve(team, SMALL);
         assertThatThrownBy(() -> quotas.reserve(team, SMALL))
-                .isInstanceOfSatisfying(ApiException.class, e -> assertThat(e.status()).isEqualTo(429));
+                .isInstanceOfSatisfying(
+                        ApiException.class, e -> assertThat(e.status()).isEqualTo(429));
         second.close();
         second.close();
         quotas.release(id);
@@ -100,14 +101,13 @@ class SandboxUnitsTest {
                 new SandboxStore.Span(10_000, Optional.of(40_000L)),
                 new SandboxStore.Span(20_000, Optional.empty()),
                 new SandboxStore.Span(100_000, Optional.empty()));
-        assertThat(TeamMetrics.points(spans, 5_000, 30_000).stream()
-                        .map(TeamMetrics.Point::concurrentSandboxes))
+        assertThat(TeamMetrics.points(spans, 5_000, 30_000).stream().map(TeamMetrics.Point::concurrentSandboxes))
                 .containsExactly(1, 2, 2, 2, 2, 2);
-        assertThat(TeamMetrics.points(spans, 5_000, 30_000).stream()
-                        .map(TeamMetrics.Point::sandboxStartRate))
+        assertThat(TeamMetrics.points(spans, 5_000, 30_000).stream().map(TeamMetrics.Point::sandboxStartRate))
                 .containsExactly(0f, 0.2f, 0f, 0.2f, 0f, 0f);
         assertThat(TeamMetrics.mostConcurrent(spans, 0).value()).isEqualTo(2);
-        assertThat(TeamMetrics.mostConcurrent(spans, 0).timestamp().toEpochMilli()).isEqualTo(10_000);
+        assertThat(TeamMetrics.mostConcurrent(spans, 0).timestamp().toEpochMilli())
+                .isEqualTo(10_000);
         assertThat(TeamMetrics.mostConcurrent(List.of(), 7_000).value()).isZero();
         assertThat(TeamMetrics.fastestStart(spans, 0).value()).isEqualTo(3 / 30.0);
         assertThat(TeamMetrics.fastestStart(spans, 15_000).value()).isEqualTo(1 / 30.0);

@@ -1,6 +1,5 @@
 package dev.holt.node.network;
 
-import dev.holt.node.pool.Lease;
 import dev.holt.node.process.HostCommand;
 import dev.holt.nodeapi.NetworkPolicy;
 import java.io.IOException;
@@ -26,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * <p>A slot is made for one sandbox: making one takes about 10 ms in a batch and 5 ms of CPU, which is cheaper than proving
  * that a used one is as good as new (gVisor takes the guest's addresses and routes away, a guest may leave sockets).
  */
-public final class SlotFactory implements Lease {
+public final class SlotFactory implements SlotSource {
     private static final Logger log = LoggerFactory.getLogger(SlotFactory.class);
     private static final Path NAMESPACES = Path.of("/run/netns");
     private static final Path INTERFACES = Path.of("/sys/class/net");
@@ -38,23 +37,18 @@ public final class SlotFactory implements Lease {
     private final Firewall firewall;
     private final SlotNumbers numbers;
 
-    private SlotFactory(NetworkConfig config) {
+    /** Touches nothing yet. */
+    public SlotFactory(NetworkConfig config) {
         this.config = config;
         this.firewall = new Firewall(config);
         this.numbers = new SlotNumbers(config.slots());
     }
 
-    /**
-     * Prepares the host: checks that the guests' addresses are free, turns forwarding on, puts the rules in place and destroys
-     * every slot of an earlier run that is not in {@code inUse}.
-     *
-     * @param inUse the slots of sandboxes that still run, with their policies; {@link #adopt} each of them
-     * @throws NetworkFailure when the addresses are taken by another network of the host
-     */
-    public static SlotFactory open(NetworkConfig config, Map<Integer, NetworkPolicy> inUse) {
-        SlotFactory factory = new SlotFactory(config);
+    /** Checks that the guests' addresses are free, turns forwarding on, puts the rules in place and sweeps. */
+    @Override
+    public void start(Map<Integer, NetworkPolicy> inUse) {
         HostRoutes.requireFree(config);
-        factory.enableForwarding();
+        enableForwarding();
         Map<Integer, EgressRules> restricted = new HashMap<>();
         inUse.forEach((slot, policy) -> {
             EgressRules rules = EgressRules.of(policy);
@@ -62,22 +56,21 @@ public final class SlotFactory implements Lease {
                 restricted.put(slot, rules);
             }
         });
-        factory.firewall.install(restricted);
-        inUse.keySet().forEach(factory.numbers::claim);
-        factory.sweep(inUse.keySet());
-        return factory;
+        firewall.install(restricted);
+        inUse.keySet().forEach(numbers::claim);
+        sweep(inUse.keySet());
     }
 
-    /** Checks a policy without applying it. */
+    /**
+     * Checks a policy without applying it.
+     *
+     * @throws IllegalArgumentException when it names something that is no IPv4 address or CIDR block
+     */
     public static void check(NetworkPolicy policy) {
         EgressRules.of(policy);
     }
 
-    /**
-     * Makes slots; all or, when it fails, none.
-     *
-     * @throws NetworkFailure when the address block has no room for so many, or the host's tools refuse
-     */
+    @Override
     public List<Slot> make(int count) {
         List<Integer> taken = numbers.take(count);
         try {
@@ -95,17 +88,16 @@ public final class SlotFactory implements Lease {
         return slots;
     }
 
-    /** A slot that was named in use when this factory was opened. */
+    @Override
     public Slot adopt(int number, NetworkPolicy policy) {
         return new NamespaceSlot(number, !EgressRules.of(policy).open());
     }
 
-    /** Whether a slot's namespace exists, for adoption. */
-    public static boolean exists(NetworkConfig config, int number) {
+    @Override
+    public boolean exists(int number) {
         return Files.exists(NAMESPACES.resolve(config.slotName(number)));
     }
 
-    /** Removes the rules when no slot is left; slots in use keep them. */
     @Override
     public void close() {
         if (numbers.inUse() == 0) {
@@ -146,7 +138,7 @@ public final class SlotFactory implements Lease {
      * the background; a link that stays, because something still runs inside, is deleted by name.
      */
     private void destroy(List<Integer> slots) {
-        force("netns del ", slots.stream().filter(slot -> exists(config, slot)).toList());
+        force("netns del ", slots.stream().filter(this::exists).toList());
         List<Integer> left = new ArrayList<>(slots);
         for (int poll = 0; poll < VANISH_POLLS; poll++) {
             left.removeIf(slot -> !Files.exists(INTERFACES.resolve(config.slotName(slot))));

@@ -44,10 +44,11 @@ public final class Pool<T extends Lease> implements Lease {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Deque<T> ready = new ArrayDeque<>();
+    private boolean started;
     private boolean closed;
 
     /**
-     * Starts to fill at once.
+     * An empty pool, which makes things only for those who ask until it is {@link #start}ed.
      *
      * @param name for logs, for example "slots"
      * @param target how many to keep ready; with 0 everything is made when asked for
@@ -62,7 +63,20 @@ public final class Pool<T extends Lease> implements Lease {
         this.foreground = foreground;
         this.maker = maker;
         this.refiller = Thread.ofVirtual().name("refill of " + name).unstarted(this::refill);
-        refiller.start();
+    }
+
+    /** Begins to fill, once. */
+    public Pool<T> start() {
+        lock.lock();
+        try {
+            if (!closed && !started) {
+                started = true;
+                refiller.start();
+            }
+            return this;
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** A ready lease, or one made now by the calling thread. Fails as the maker does. */
@@ -133,9 +147,11 @@ public final class Pool<T extends Lease> implements Lease {
     @Override
     public void close() {
         List<T> rest;
+        boolean refilling;
         lock.lock();
         try {
             closed = true;
+            refilling = started;
             changed.signalAll();
             rest = new ArrayList<>(ready);
             ready.clear();
@@ -144,7 +160,7 @@ public final class Pool<T extends Lease> implements Lease {
         }
         rest.forEach(this::closeQuietly);
         boolean interrupted = false;
-        while (true) {
+        while (refilling) {
             try {
                 refiller.join();
                 break;

@@ -101,7 +101,7 @@ final class SlotFactoryTest {
 
     @Test
     void aGuestReachesTheOutsideAndNothingElse() throws Exception {
-        try (SlotFactory factory = SlotFactory.open(config, Map.of());
+        try (SlotFactory factory = start(config, Map.of());
                 Slots slots = new Slots(factory.make(2));
                 ServerSocket hostService = new ServerSocket(0, 5, InetAddress.getByName("0.0.0.0"))) {
             Slot guest = slots.list.get(0);
@@ -148,7 +148,7 @@ final class SlotFactoryTest {
 
     @Test
     void aForgedSourceIsDropped() throws Exception {
-        try (SlotFactory factory = SlotFactory.open(config, Map.of());
+        try (SlotFactory factory = start(config, Map.of());
                 Slots slots = new Slots(factory.make(2))) {
             Slot guest = slots.list.get(0);
             String forged = slots.list.get(1).guestAddress().getHostAddress();
@@ -161,7 +161,7 @@ final class SlotFactoryTest {
 
     @Test
     void aPolicyLimitsOneGuestUntilItsEnd() throws Exception {
-        try (SlotFactory factory = SlotFactory.open(config, Map.of());
+        try (SlotFactory factory = start(config, Map.of());
                 Slots slots = new Slots(factory.make(2))) {
             Slot guest = slots.list.get(0);
             Slot neighbour = slots.list.get(1);
@@ -204,7 +204,7 @@ final class SlotFactoryTest {
 
     @Test
     void aPolicyCutsLiveConnections() throws Exception {
-        try (SlotFactory factory = SlotFactory.open(config, Map.of());
+        try (SlotFactory factory = start(config, Map.of());
                 Slots slots = new Slots(factory.make(1))) {
             Slot guest = slots.list.getFirst();
             Process client = inNamespace(guest.namespace(), "bash", "-c", """
@@ -224,7 +224,7 @@ final class SlotFactoryTest {
         NetworkConfig withNameserver = new NetworkConfig(
                 name, config.addresses(), List.of(Ipv4Block.parse(net + "/29")), List.of(Ipv4Block.parse(server)));
         serve(Path.of("/run/netns", outside), 53);
-        try (SlotFactory factory = SlotFactory.open(withNameserver, Map.of());
+        try (SlotFactory factory = start(withNameserver, Map.of());
                 Slots slots = new Slots(factory.make(1))) {
             Slot guest = slots.list.getFirst();
             assertThat(connect(guest, server, 53)).isEqualTo(hostAddress);
@@ -243,16 +243,16 @@ final class SlotFactoryTest {
 
     @Test
     void aRestartKeepsWhatIsInUseWithItsPolicyAndDestroysTheRest() throws Exception {
-        SlotFactory before = SlotFactory.open(config, Map.of());
+        SlotFactory before = start(config, Map.of());
         List<Slot> made = before.make(3);
         NetworkPolicy cut = policy(false, List.of(otherServer), List.of());
         made.get(1).restrict(cut);
         before.close();
 
-        try (SlotFactory after = SlotFactory.open(config, Map.of(1, cut));
+        try (SlotFactory after = start(config, Map.of(1, cut));
                 Slot adopted = after.adopt(1, cut)) {
-            assertThat(SlotFactory.exists(config, 0)).isFalse();
-            assertThat(SlotFactory.exists(config, 2)).isFalse();
+            assertThat(after.exists(0)).isFalse();
+            assertThat(after.exists(2)).isFalse();
             assertThat(connect(adopted, server, PORT)).as("still cut").isEmpty();
             assertThat(connect(adopted, otherServer, PORT)).as("still allowed").isEqualTo(hostAddress);
             try (Slots more = new Slots(after.make(15))) {
@@ -264,12 +264,12 @@ final class SlotFactoryTest {
 
     @Test
     void aFailedMakeLeavesNothing() {
-        try (SlotFactory factory = SlotFactory.open(config, Map.of())) {
+        try (SlotFactory factory = start(config, Map.of())) {
             HostCommand.of("ip", "link", "add", name + "-1", "type", "veth", "peer", "name", name + "p")
                     .runOrFail();
             assertThatThrownBy(() -> factory.make(3)).hasMessageContaining(name + "-1");
             for (int slot = 0; slot < 3; slot++) {
-                assertThat(SlotFactory.exists(config, slot)).isFalse();
+                assertThat(factory.exists(slot)).isFalse();
                 assertThat(Files.exists(Path.of("/sys/class/net", name + "-" + slot)))
                         .isFalse();
             }
@@ -282,9 +282,15 @@ final class SlotFactoryTest {
     @Test
     void addressesThatTheHostUsesAreRefused() {
         NetworkConfig taken = new NetworkConfig(name, Ipv4Block.parse("203.0.113.0/24"), List.of(), List.of());
-        assertThatThrownBy(() -> SlotFactory.open(taken, Map.of()))
+        assertThatThrownBy(() -> start(taken, Map.of()))
                 .isInstanceOf(NetworkFailure.class)
                 .hasMessageContaining(net + "/29");
+    }
+
+    private static SlotFactory start(NetworkConfig config, Map<Integer, NetworkPolicy> inUse) {
+        SlotFactory factory = new SlotFactory(config);
+        factory.start(inUse);
+        return factory;
     }
 
     private static NetworkPolicy policy(boolean internet, List<String> allow, List<String> deny) {

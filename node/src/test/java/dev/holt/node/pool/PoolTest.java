@@ -65,7 +65,7 @@ final class PoolTest {
 
     @Test
     void fillsToItsTargetAndRefillsWhatIsTaken() {
-        try (Pool<Thing> pool = new Pool<>("things", 5, foreground, workshop)) {
+        try (Pool<Thing> pool = new Pool<Thing>("things", 5, foreground, workshop).start()) {
             await(() -> pool.ready() == 5);
             Thing first = pool.take();
             assertThat(first.number).as("the oldest comes first").isZero();
@@ -74,8 +74,21 @@ final class PoolTest {
     }
 
     @Test
+    void makesNothingAheadBeforeItIsStarted() {
+        try (Pool<Thing> pool = new Pool<>("things", 2, foreground, workshop)) {
+            assertThat(pool.take().number).isZero();
+            assertThat(workshop.made).as("one for who asked, none ahead").hasSize(1);
+            pool.start();
+            await(() -> pool.ready() == 2);
+        }
+        try (Pool<Thing> pool = new Pool<>("things", 1, foreground, workshop)) {
+            assertThat(pool.ready()).isZero();
+        }
+    }
+
+    @Test
     void makesAtOnceWhenEmpty() {
-        try (Pool<Thing> pool = new Pool<>("things", 0, foreground, workshop)) {
+        try (Pool<Thing> pool = new Pool<Thing>("things", 0, foreground, workshop).start()) {
             assertThat(pool.poll()).isEmpty();
             assertThat(pool.take().number).isZero();
             assertThat(pool.ready()).isZero();
@@ -85,7 +98,7 @@ final class PoolTest {
     @Test
     void failureOfTheMakerReachesWhoTakes() {
         workshop.broken = true;
-        try (Pool<Thing> pool = new Pool<>("things", 0, foreground, workshop)) {
+        try (Pool<Thing> pool = new Pool<Thing>("things", 0, foreground, workshop).start()) {
             assertThatThrownBy(pool::take)
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessage("no more clay");
@@ -95,7 +108,7 @@ final class PoolTest {
     @Test
     void recoversFromAMakerThatFailed() {
         workshop.broken = true;
-        try (Pool<Thing> pool = new Pool<>("things", 2, foreground, workshop)) {
+        try (Pool<Thing> pool = new Pool<Thing>("things", 2, foreground, workshop).start()) {
             await(() -> workshop.failures.get() >= 2);
             workshop.broken = false;
             await(() -> pool.ready() == 2);
@@ -106,10 +119,11 @@ final class PoolTest {
     void refillStepsAsideWhileSomebodyIsWaitedFor() {
         Queue<Integer> activeWhileRefilling = new ConcurrentLinkedQueue<>();
         Lease waiting = foreground.enter();
-        try (Pool<Thing> pool = new Pool<>("things", 1, foreground, count -> {
-            activeWhileRefilling.add(foreground.active());
-            return workshop.make(count);
-        })) {
+        try (Pool<Thing> pool = new Pool<Thing>("things", 1, foreground, count -> {
+                    activeWhileRefilling.add(foreground.active());
+                    return workshop.make(count);
+                })
+                .start()) {
             waiting.close();
             waiting.close();
             await(() -> pool.ready() == 1);
@@ -120,7 +134,7 @@ final class PoolTest {
     @Test
     void aLoadThatNeverPausesDoesNotKeepThePoolEmpty() {
         try (Lease waiting = foreground.enter();
-                Pool<Thing> pool = new Pool<>("things", 1, foreground, workshop)) {
+                Pool<Thing> pool = new Pool<Thing>("things", 1, foreground, workshop).start()) {
             assertThat(waiting).isNotNull();
             await(() -> pool.ready() == 1);
         }
@@ -128,7 +142,7 @@ final class PoolTest {
 
     @Test
     void closingClosesWhatWasNeverTaken() {
-        Pool<Thing> pool = new Pool<>("things", 4, foreground, workshop);
+        Pool<Thing> pool = new Pool<Thing>("things", 4, foreground, workshop).start();
         await(() -> pool.ready() == 4);
         Thing taken = pool.take();
         pool.close();
@@ -141,15 +155,16 @@ final class PoolTest {
     void whatIsMadeWhileThePoolClosesIsClosed() throws InterruptedException {
         CountDownLatch making = new CountDownLatch(1);
         CountDownLatch goOn = new CountDownLatch(1);
-        Pool<Thing> pool = new Pool<>("things", 1, foreground, count -> {
-            making.countDown();
-            try {
-                goOn.await();
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-            }
-            return workshop.make(count);
-        });
+        Pool<Thing> pool = new Pool<Thing>("things", 1, foreground, count -> {
+                    making.countDown();
+                    try {
+                        goOn.await();
+                    } catch (InterruptedException e) {
+                        throw new IllegalStateException(e);
+                    }
+                    return workshop.make(count);
+                })
+                .start();
         making.await();
         Thread closing = Thread.ofVirtual().start(pool::close);
         goOn.countDown();
@@ -159,7 +174,7 @@ final class PoolTest {
 
     @Test
     void takesBackOnlyWhatIsStillThere() {
-        try (Pool<Thing> pool = new Pool<>("things", 1, foreground, workshop)) {
+        try (Pool<Thing> pool = new Pool<Thing>("things", 1, foreground, workshop).start()) {
             await(() -> pool.ready() == 1);
             Thing taken = pool.take();
             assertThat(pool.remove(taken)).isFalse();
@@ -176,7 +191,7 @@ final class PoolTest {
     @ValueSource(longs = {1, 2, 3, 4, 5})
     void everyThingHasExactlyOneOwner(long seed) throws Exception {
         Set<Thing> owned = Collections.newSetFromMap(new ConcurrentHashMap<>());
-        Pool<Thing> pool = new Pool<>("things", 6, foreground, workshop);
+        Pool<Thing> pool = new Pool<Thing>("things", 6, foreground, workshop).start();
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<?>> workers = new ArrayList<>();
             for (int worker = 0; worker < 8; worker++) {

@@ -1,0 +1,69 @@
+package dev.holt.node;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The connections that clients have to the servers of one guest. They break when the sandbox ends: a killed gVisor guest sends
+ * no reset, so its peers would wait for good.
+ */
+final class GuestSockets {
+    private static final int CONNECT_MILLIS = 1000;
+    private static final int TRIES = 5;
+
+    private final Set<Socket> open = ConcurrentHashMap.newKeySet(1);
+    private volatile boolean broken;
+
+    /**
+     * Connects. A guest that is too busy to answer is asked again; one that refuses is not.
+     *
+     * @throws java.net.ConnectException when nothing listens there
+     */
+    Socket connect(InetSocketAddress address) throws IOException {
+        for (int attempt = 1; ; attempt++) {
+            Socket socket = new GuestSocket();
+            try {
+                socket.setTcpNoDelay(true);
+                socket.connect(address, CONNECT_MILLIS);
+                open.add(socket);
+                if (broken) {
+                    throw new IOException("the sandbox ended");
+                }
+                return socket;
+            } catch (SocketTimeoutException e) {
+                socket.close();
+                if (attempt == TRIES) {
+                    throw e;
+                }
+            } catch (IOException | RuntimeException e) {
+                socket.close();
+                throw e;
+            }
+        }
+    }
+
+    /** Closes every connection, for whoever is reading or writing too, and refuses new ones. */
+    void breakAll() {
+        broken = true;
+        for (Socket socket : open) {
+            try {
+                socket.close();
+            } catch (IOException e) {
+                // It is gone either way.
+                open.remove(socket);
+            }
+        }
+    }
+
+    private final class GuestSocket extends Socket {
+        @Override
+        public void close() throws IOException {
+            open.remove(this);
+            super.close();
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package dev.holt.node;
+
+import dev.holt.node.guest.GuestAgent;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.net.Inet4Address;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+
+/** Listens at a guest's address as its agent would and answers HELLO, PING and METRICS of guest-agent/PROTOCOL.md. */
+final class FakeGuest implements AutoCloseable {
+    private final ServerSocket socket = new ServerSocket();
+
+    FakeGuest(Inet4Address address) throws IOException {
+        socket.setReuseAddress(true);
+        socket.bind(new InetSocketAddress(address, GuestAgent.PORT), 50);
+        Thread.ofVirtual().start(() -> {
+            while (!socket.isClosed()) {
+                try {
+                    Socket client = socket.accept();
+                    Thread.ofVirtual().start(() -> serve(client));
+                } catch (IOException e) {
+                    return;
+                }
+            }
+        });
+    }
+
+    private static void serve(Socket client) {
+        try (client;
+                DataInputStream in = new DataInputStream(client.getInputStream());
+                DataOutputStream out = new DataOutputStream(client.getOutputStream())) {
+            while (true) {
+                int length = in.readInt();
+                int type = in.readUnsignedByte();
+                in.skipNBytes(length - 1);
+                switch (type) {
+                    case 0x01 -> {
+                        byte[] version = "fake".getBytes(StandardCharsets.UTF_8);
+                        byte[] boot = "0".repeat(32).getBytes(StandardCharsets.UTF_8);
+                        out.writeInt(1 + 2 + 4 + version.length + 4 + boot.length);
+                        out.writeByte(0x02);
+                        out.writeShort(1);
+                        out.writeInt(version.length);
+                        out.write(version);
+                        out.writeInt(boot.length);
+                        out.write(boot);
+                    }
+                    case 0x10 -> {
+                        out.writeInt(1);
+                        out.writeByte(0x04);
+                    }
+                    case 0x19 -> {
+                        out.writeInt(1 + 8 + 4 + 9 * 8 + 4);
+                        out.writeByte(0x1a);
+                        out.writeLong(1);
+                        out.writeInt(2);
+                        for (long value :
+                                new long[] {10, 100, 512 << 20, 412 << 20, 50 << 20, 5L << 30, 4L << 30, 100, 50}) {
+                            out.writeLong(value);
+                        }
+                        out.writeInt(1);
+                    }
+                    default -> throw new IOException("a fake guest does not know " + type);
+                }
+                out.flush();
+            }
+        } catch (IOException e) {
+            // The client went away.
+            return;
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        socket.close();
+    }
+}

@@ -2,7 +2,12 @@ package dev.holt.node;
 
 import com.sun.management.OperatingSystemMXBean;
 import dev.holt.node.envd.EnvdSandboxes;
+import dev.holt.node.image.Disk;
+import dev.holt.node.image.Disks;
+import dev.holt.node.image.ImageFailure;
+import dev.holt.node.image.OverlayRootFileSystems;
 import dev.holt.node.image.TemplateImage;
+import dev.holt.node.image.TemplateStore;
 import dev.holt.node.logs.LogStore;
 import dev.holt.node.metrics.Sampler;
 import dev.holt.node.network.NetworkFailure;
@@ -32,6 +37,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.net.Socket;
+import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -73,8 +80,36 @@ public final class LocalNode implements Node, AutoCloseable {
     /**
      * Takes over what an earlier run left, sweeps the rest, and serves.
      *
+     * @param runtimes those that work on this host, strongest first, at least one; they stay the caller's to close
+     * @param templates what sandboxes start from
+     * @param disks what they write to; some of the default size are kept ready
+     * @param agent host path of the guest agent's program
      * @throws dev.holt.node.network.NetworkFailure when the host's network can't be prepared
      */
+    public static LocalNode start(
+            NodeConfig config, List<SandboxRuntime> runtimes, TemplateStore templates, Disks disks, Path agent) {
+        Foreground foreground = new Foreground();
+        int usualMegabytes = config.limits().resources().diskMegabytes();
+        Pool<Disk> readyDisks =
+                new Pool<>("disks", config.pools().disks(), foreground, count -> List.of(disks.create(usualMegabytes)));
+        return new LocalNode(
+                config,
+                new NodeParts(
+                        runtimes.stream()
+                                .filter(runtime -> config.runtime()
+                                        .map(runtime.isolation()::equals)
+                                        .orElse(true))
+                                .toList(),
+                        new OverlayRootFileSystems(templates, disks, readyDisks, usualMegabytes),
+                        new SlotFactory(config.network()),
+                        agent,
+                        foreground,
+                        List.of(readyDisks),
+                        Clock.systemUTC(),
+                        (step, sandbox) -> {}));
+    }
+
+    /** As {@link #start} says, of any parts. */
     LocalNode(NodeConfig config, NodeParts parts) {
         this.config = config;
         this.parts = parts;
@@ -95,6 +130,7 @@ public final class LocalNode implements Node, AutoCloseable {
         this.coldStart = new ColdStart(config, parts, journal, logs, slots);
         this.warm = new WarmPools(config.pools(), foreground, background, this::worthWarming, this::startWarm);
         adopted.forEach(this::adopt);
+        warm.start();
         this.sampler = new Sampler(config.metrics().interval(), foreground, sandboxes::values);
         this.reaper = new Reaper(parts.clock(), this::reap);
     }
@@ -106,7 +142,7 @@ public final class LocalNode implements Node, AutoCloseable {
         return requests.once(request.requestId(), () -> {
             try {
                 return begin(request);
-            } catch (RuntimeFailure | CommandFailure | NetworkFailure | UncheckedIOException e) {
+            } catch (RuntimeFailure | ImageFailure | CommandFailure | NetworkFailure | UncheckedIOException e) {
                 throw new NodeException(
                         NodeException.Kind.UNAVAILABLE, "no sandbox could be started: " + e.getMessage(), e);
             }

@@ -25,6 +25,7 @@ final class WarmPools implements Lease {
     /** In order of use, the longest unused first. */
     private final LinkedHashMap<SandboxKind, Pool<Sandbox>> pools = new LinkedHashMap<>(16, 0.75f, true);
 
+    private boolean started;
     private boolean closed;
 
     /**
@@ -42,6 +43,12 @@ final class WarmPools implements Lease {
         this.background = background;
         this.worthWarming = worthWarming;
         this.maker = maker;
+    }
+
+    /** Begins to fill: after the warm sandboxes of an earlier run were {@link #offer}ed. */
+    synchronized void start() {
+        started = true;
+        pools.values().forEach(Pool::start);
     }
 
     /** A warm sandbox if one is ready. */
@@ -83,7 +90,9 @@ final class WarmPools implements Lease {
                     sizes.warm(),
                     foreground,
                     count -> List.of(maker.apply(kind)));
-            pool.start();
+            if (started) {
+                pool.start();
+            }
             pools.put(kind, pool);
             if (pools.size() > sizes.warmTemplates()) {
                 Pool<Sandbox> eldest = pools.pollFirstEntry().getValue();

@@ -75,7 +75,8 @@ public final class SandboxHost implements AutoCloseable {
         rootFileSystems = new OverlayRootFileSystems(templates, disks, ready, USUAL_DISK_MEGABYTES);
         Ipv4Block addresses =
                 Ipv4Block.parse("10.213." + ThreadLocalRandom.current().nextInt(256) + ".0/24");
-        slots = SlotFactory.open(new NetworkConfig(network, addresses, List.of(), List.of()), Map.of());
+        slots = new SlotFactory(new NetworkConfig(network, addresses, List.of(), List.of()));
+        slots.start(Map.of());
         agent = unpackAgent();
     }
 

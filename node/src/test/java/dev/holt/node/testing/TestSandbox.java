@@ -36,6 +36,11 @@ public record TestSandbox(
 
     /** Runs a shell command inside to its end. */
     public Ended shell(String user, String command) {
+        return shell(guest, user, command);
+    }
+
+    /** Runs a shell command inside the sandbox of that agent to its end. */
+    public static Ended shell(GuestAgent guest, String user, String command) {
         StartProcess start = new StartProcess(
                 user, "", List.of("/bin/bash", "-c", command), Map.of(), Optional.empty(), false, new byte[0]);
         StringBuilder output = new StringBuilder();

@@ -6,6 +6,8 @@
 #include "process.h"
 #include "requests.h"
 #include "spawn.h"
+#include "sudo/monitor.h"
+#include "sudo/service.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -40,6 +42,7 @@ struct server {
     struct agent agent;
     struct in_addr peer;
     uint16_t port;
+    bool serves_sudo;
 };
 
 static void say(const char *what, int error) { fprintf(stderr, "holt-agent: %s: %s\n", what, strerror(error)); }
@@ -83,6 +86,11 @@ static void read_configuration(struct server *server) {
     char *token = take_variable("HOLT_AGENT_TOKEN");
     char *peer = take_variable("HOLT_AGENT_PEER");
     char *port = take_variable("HOLT_AGENT_PORT");
+    char *sudo = take_variable("HOLT_AGENT_SUDO");
+    if (sudo != NULL && strcmp(sudo, "1") != 0) {
+        give_up("HOLT_AGENT_SUDO must be 1", EINVAL);
+    }
+    server->serves_sudo = sudo != NULL;
     if (!parse_token(token, server->agent.token)) {
         give_up("HOLT_AGENT_TOKEN must be 64 lower-case hex digits", EINVAL);
     }
@@ -98,6 +106,7 @@ static void read_configuration(struct server *server) {
     free(token);
     free(peer);
     free(port);
+    free(sudo);
 }
 
 /* Random without the kernel's entropy being ready would block for long at a machine's boot: what there is will do for a name. */
@@ -282,13 +291,17 @@ static void collect_children(void) {
             return;
         }
         process_collect(ended.si_pid);
+        sudo_service_collected(ended.si_pid);
     }
 }
 
 static struct server server;
 
-int main(void) {
+int main(int argument_count, char **arguments) {
     sigset_t awaited;
+    if (argument_count == 2 && strcmp(arguments[1], SUDO_MONITOR_ARGUMENT) == 0) {
+        sudo_monitor();
+    }
     arrange_descriptors();
     arrange_signals(&awaited);
     umask(0); /* modes are given whole; children get 022 */
@@ -304,6 +317,9 @@ int main(void) {
     }
     if (!start_thread(accept_connections, &server)) {
         give_up("no thread to accept connections", errno);
+    }
+    if (server.serves_sudo && !start_thread(sudo_service, NULL)) {
+        give_up("no thread for sudo", errno);
     }
     for (;;) {
         int signal = sigwaitinfo(&awaited, NULL);

@@ -163,6 +163,23 @@ size_t user_groups(const struct user *user, gid_t groups[USER_GROUPS_MAXIMUM]) {
     return count;
 }
 
+bool group_by_name(const char *name, gid_t *gid) {
+    struct line_reader lines;
+    bool found = false;
+    if (!open_lines(&lines, "/etc/group")) {
+        return false;
+    }
+    for (char *line; !found && (line = next_line(&lines)) != NULL;) {
+        char *rest = line;
+        if (strcmp(field(&rest), name) == 0) {
+            field(&rest);
+            found = number(field(&rest), gid);
+        }
+    }
+    close(lines.file);
+    return found;
+}
+
 /* Both files have the name in the first field and the number in the third. */
 static void name_of(const char *path, unsigned id, char *name, size_t size) {
     struct line_reader lines;

@@ -28,6 +28,8 @@ bool user_by_name(const char *name, struct user *user);
 /* Fills `groups` with the primary group and every group that lists the user; returns how many (at most the maximum). */
 size_t user_groups(const struct user *user, gid_t groups[USER_GROUPS_MAXIMUM]);
 
+bool group_by_name(const char *name, gid_t *gid);
+
 /* Names of the last uid and gid asked for: a directory's entries mostly have the same ones. */
 struct owner_names {
     bool user_known;

@@ -303,6 +303,9 @@ static void serve(struct client *client) {
         }
         if (waiting[3].revents != 0 && relay->master >= 0) {
             relay_read_input(relay);
+            if (relay->input_ended) {
+                send_signal(client, SIGHUP); /* the terminal has hung up; not every kernel says so with a signal */
+            }
         }
         if (waiting[0].revents != 0) {
             take_frames(client);

@@ -265,13 +265,15 @@ static void forward(pid_t command, const struct terminal *terminal, int signal) 
         }
         return;
     }
+    case SIGALRM:
+    case SIGUSR1:
+    case SIGUSR2:
+        kill(command, signal); /* these mean something to one program only */
+        return;
     case SIGHUP:
     case SIGINT:
     case SIGQUIT:
     case SIGTERM:
-    case SIGALRM:
-    case SIGUSR1:
-    case SIGUSR2:
     case SIGTSTP:
         break;
     default:

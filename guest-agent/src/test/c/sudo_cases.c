@@ -41,7 +41,7 @@ static void commands(void) {
     check("sudo -D /usr pwd; sudo -D /nosuch pwd; echo $?",
           "/usr\nsudo: unable to change directory to /nosuch: No such file or directory\n1\n");
     check("trap '' USR1; sudo sh -c 'kill -USR1 $$; echo ignored'", "ignored\n");
-    check("f=/mnt/sudo-test/root-only/b; sudo -b sh -c \"sleep 1; echo background >$f\" >/dev/null; echo $?; "
+    check("f=/mnt/sudo-test/root-only/b; sudo -b sh -c \"sleep 1; echo background >$f.new; mv $f.new $f\" >/dev/null; echo $?; "
           "sudo sh -c \"until cat $f 2>/dev/null; do sleep 0.1; done\"",
           "0\nbackground\n");
     check("sudo $(command -v sudo) -u other id -un", "other\n");
@@ -105,11 +105,16 @@ static void signals(void) {
     check("sudo kill $(cat daemon)", "");
     verdict(await_processes("sleep 1000.3", 0), "and goes", "", "");
 
-    /* A stopped command stops its client, which whoever continues it continues in turn. */
-    check("(rm -f ready; sudo sh -c 'echo $$ >ready; exec sleep 1000.4' & until test -s ready; do sleep 0.1; done; sudo kill -STOP $(cat ready); "
-          "until grep -q '^State:.T' /proc/$!/status; do sleep 0.1; done; kill -CONT $!; "
-          "while grep -q '^State:.T' /proc/$(cat ready)/status; do sleep 0.1; done; sudo kill $(cat ready); wait $!; echo $?) 2>/dev/null",
-          "143\n");
+    /*
+     * A stopped command stops its client, which whoever continues it continues in turn. Not in gVisor, which hangs a session up
+     * when any of its processes ends while another is stopped.
+     */
+    if (access("/mnt/holt-sudo", F_OK) == 0) { /* a world of our own: Linux */
+        check("(rm -f ready; sudo sh -c 'echo $$ >ready; exec sleep 1000.4' & until test -s ready; do sleep 0.1; done; sudo kill -STOP $(cat ready); "
+              "until grep -q '^State:.T' /proc/$!/status; do sleep 0.1; done; kill -CONT $!; "
+              "while grep -q '^State:.T' /proc/$(cat ready)/status; do sleep 0.1; done; sudo kill $(cat ready); wait $!; echo $?) 2>/dev/null",
+              "143\n");
+    }
 }
 
 static void limits(void) {
@@ -136,9 +141,11 @@ static _Noreturn void make_noise(void) {
     memcpy(address.sun_path + 1, "holt-sudo", 9);
     for (int i = 0; i < 200; i++) {
         int connection = socket(AF_UNIX, SOCK_STREAM, 0);
-        if (connect(connection, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + 10) != 0) {
-            perror("connect");
-            _exit(1);
+        while (connect(connection, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + 10) != 0) {
+            if (errno != EAGAIN) { /* said by gVisor when too many wait */
+                _exit(1);
+            }
+            usleep(10000);
         }
         unsigned char noise[64];
         for (size_t at = 0; at < sizeof noise; at++) {
@@ -148,7 +155,6 @@ static _Noreturn void make_noise(void) {
             memcpy(noise, (unsigned char[]){0, (unsigned char)(i % 3 * 31), 0, (unsigned char)i, 1}, 5);
         }
         if (send(connection, noise, sizeof noise, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET) {
-            perror("send");
             _exit(1);
         }
         close(connection);
@@ -176,7 +182,7 @@ static void terminals(void) {
     check_terminal("its size", "sudo sh -c 'trap \"stty size\" WINCH; stty size; while :; do sleep 0.2; done'\n", "33 77", "RESIZE", "44 99", "\003", "$ ",
                    NULL);
     check_terminal("interrupt", "sudo sh -c 'echo go$((1+1)); exec sleep 1000.6'\n", "go2", "\003", "$ ", "echo code $?\n", "code 130", NULL);
-    check_terminal("stop and continue", "sudo sh -c 'echo go$((1+1)); exec cat'\n", "go2", "one\n", "one\r\none\r\n", "\032", "Stopped", "fg\n", "exec cat", "two\n", "two\r\ntwo\r\n", "\004",
+    check_terminal("stop and continue", "sudo sh -c 'echo go$((1+1)); exec cat'\n", "go2", "one\n", "one\r\none\r\n", "\032", "Stopped", "fg\n", "exec cat", "two\n", "two\r\n", "", "two\r\n", "\004",
                    "$ ", "stty -a | grep -o ' icanon '\n", "\r\n icanon ", NULL);
     check_terminal("typed into a pipe", "sudo sh -c 'echo go$((1+1)) >&2; exec cat' | cat\n", "go2", "abc\n", "abc\r\nabc", "\004", "$ ",
                    "sudo sh -c 'echo go$((1+1)) >&2; exec sleep 1000.6' | cat\n", "go2", "\003", "$ ", NULL);

@@ -17,10 +17,13 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     BACKGROUND_LOOK_MILLISECONDS = 300, /* how often one in the background looks whether it has become the foreground */
+    CONNECT_ATTEMPTS = 500,
+    CONNECT_PAUSE_NANOSECONDS = 20 * 1000 * 1000,
     OUTPUT_QUIET_MILLISECONDS = 100,    /* output of a terminal that somebody still holds is waited for so long after the end */
 };
 
@@ -87,10 +90,17 @@ static int connect_to_agent(void) {
     struct sockaddr_un address;
     socklen_t size = sudo_address(&address);
     int connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection < 0 || connect(connection, (struct sockaddr *)&address, size) != 0) {
-        give_up("the sandbox's agent cannot be reached", errno);
+    for (int attempt = 0; connection >= 0; attempt++) {
+        if (connect(connection, (struct sockaddr *)&address, size) == 0) {
+            return connection;
+        }
+        /* gVisor says EAGAIN where Linux waits for a place in the queue. */
+        if ((errno != EAGAIN && errno != EINTR) || attempt == CONNECT_ATTEMPTS) {
+            break;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = CONNECT_PAUSE_NANOSECONDS}, NULL);
     }
-    return connection;
+    give_up("the sandbox's agent cannot be reached", errno);
 }
 
 /* The working directory as a descriptor: it may have no path, or one that only its owner may walk. */

@@ -255,7 +255,7 @@ static void serve(const struct sudo_request *request) {
 }
 
 void sudo_monitor(void) {
-    prctl(PR_SET_NAME, "holt-sudo");
+    prctl(PR_SET_NAME, "holt-monitor");
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGALRM, SIGUSR1, SIGUSR2};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {

@@ -46,7 +46,7 @@ public interface Node {
     SandboxStatus setDeadline(SandboxId sandbox, Instant deadline);
 
     /**
-     * Log lines, oldest first, of a sandbox that exists or ended within the node's log retention.
+     * Log lines, in the order that the query asks for, of a sandbox that exists or ended within the node's log retention.
      *
      * @throws NodeException NOT_FOUND when the node has no log of it
      */

@@ -24,10 +24,15 @@ import dev.holt.node.runtime.OciRuntime;
 import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.runtime.RuntimeProbe;
 import dev.holt.node.runtime.SandboxRuntime;
+import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Isolation;
+import dev.holt.nodeapi.NodeListener;
 import dev.holt.nodeapi.Resources;
+import dev.holt.nodeapi.SandboxStatus;
+import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -102,7 +107,7 @@ public final class Holt implements AutoCloseable {
                 new OverlayRootFileSystems(templates, disks, ready, resources.diskMegabytes()),
                 agent));
         ready.start();
-        EnvdService envd = started(new EnvdService(node.envdSandboxes()));
+        EnvdService envd = envd(node);
 
         Control control = started(new Control(
                 rooms.control(state, version),
@@ -147,6 +152,34 @@ public final class Holt implements AutoCloseable {
             throw new StartFailure("No runtime that the settings allow works on this host (see holt doctor)" + reasons);
         }
         return working;
+    }
+
+    /** The envd service, which follows what the node starts and ends, and knows again what an earlier run left. */
+    private EnvdService envd(LocalNode node) {
+        EnvdService envd = started(new EnvdService(node.envdSandboxes()));
+        started(node.subscribe(new NodeListener() {
+            @Override
+            public void started(SandboxStatus sandbox) {
+                // it is known as soon as somebody asks for it
+            }
+
+            @Override
+            public void ended(SandboxId sandbox, EndReason reason, Instant when) {
+                Thread.startVirtualThread(() -> envd.forget(sandbox));
+            }
+        }));
+        for (SandboxStatus sandbox : node.list()) {
+            Thread.startVirtualThread(() -> adopt(envd, node, sandbox.id()));
+        }
+        return envd;
+    }
+
+    private static void adopt(EnvdService envd, LocalNode node, SandboxId sandbox) {
+        try {
+            node.envdSandboxes().find(sandbox).ifPresent(envd::adopt);
+        } catch (RuntimeException e) {
+            log.warn("sandbox {} runs on, but what runs in it is not known: {}", sandbox, e.toString());
+        }
     }
 
     /** Sandboxes' traffic first, on every listener; what is none goes to control where control is served. */

@@ -28,7 +28,8 @@ final class SandboxLogsCommand extends ClientCommand {
 
     @Override
     int run(RestClient client) {
-        JsonNode answer = client.get("/v2/sandboxes/" + RestClient.encode(sandbox) + "/logs?direction=backward&limit=" + limit);
+        JsonNode answer =
+                client.get("/v2/sandboxes/" + RestClient.encode(sandbox) + "/logs?direction=backward&limit=" + limit);
         if (printedJson(answer)) {
             return ExitCode.OK;
         }

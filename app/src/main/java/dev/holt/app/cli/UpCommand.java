@@ -51,7 +51,9 @@ final class UpCommand implements Callable<Integer> {
         }
         try (Shutdown shutdown = Shutdown.ofThisThread();
                 Holt holt = Holt.start(
-                        settings, VersionCommand.version(), line -> context.err().println("holt: " + line))) {
+                        settings,
+                        VersionCommand.version(),
+                        line -> context.err().println("holt: " + line))) {
             SelfTest.Result result = SelfTest.run(holt.clientVariables());
             if (file.isPresent()) {
                 writeEnvFile(file.get(), holt);
@@ -72,11 +74,13 @@ final class UpCommand implements Callable<Integer> {
     }
 
     private void print(Holt holt, SelfTest.Result result) {
-        String isolations =
-                holt.isolations().stream().map(isolation -> isolation.wireName()).collect(Collectors.joining(", "));
-        context.out().printf(
-                "%nHolt is ready. It offers %s. A sandbox started in %d ms and ran a command in %d ms.%n",
-                isolations, result.create().toMillis(), result.command().toMillis());
+        String isolations = holt.isolations().stream()
+                .map(isolation -> isolation.wireName())
+                .collect(Collectors.joining(", "));
+        context.out()
+                .printf(
+                        "%nHolt is ready. It offers %s. A sandbox started in %d ms and ran a command in %d ms.%n",
+                        isolations, result.create().toMillis(), result.command().toMillis());
         context.out().printf("Export this where your client runs:%n%n");
         holt.clientVariables().forEach((name, value) -> context.out().printf("export %s=%s%n", name, value));
         context.out().printf("%nCtrl-C stops Holt. `holt sandbox list` and `holt --help` work in another terminal.%n");

@@ -19,7 +19,10 @@ final class RuntimeChecks {
         String remedy = "run `holt up` where it reaches a Debian mirror, which installs runsc; or set node.runsc";
         return containerWorks
                 ? Finding.limited(
-                        "gvisor", trial.found(), "sandboxes are containers only, which is for code that you trust", remedy)
+                        "gvisor",
+                        trial.found(),
+                        "sandboxes are containers only, which is for code that you trust",
+                        remedy)
                 : Finding.broken("gvisor", trial.found(), "no runtime works, so no sandbox can be made", remedy);
     }
 

@@ -23,7 +23,8 @@ final class AgentProgram {
     static Path unpack(Path directory) {
         try (InputStream resource = AgentProgram.class.getResourceAsStream(RESOURCE)) {
             if (resource == null) {
-                throw new StartFailure("This build of Holt has no guest agent in it: build again, with musl-tools installed");
+                throw new StartFailure(
+                        "This build of Holt has no guest agent in it: build again, with musl-tools installed");
             }
             byte[] program = resource.readAllBytes();
             String digest = HexFormat.of()

@@ -9,16 +9,12 @@ import dev.holt.http.HttpServer;
 import dev.holt.http.SandboxService;
 import dev.holt.node.LocalNode;
 import dev.holt.node.envd.EnvdService;
-import dev.holt.node.image.Disk;
 import dev.holt.node.image.Disks;
 import dev.holt.node.image.ImageFailure;
-import dev.holt.node.image.OverlayRootFileSystems;
 import dev.holt.node.image.TemplateBuild;
 import dev.holt.node.image.TemplateStore;
 import dev.holt.node.linux.ProcessEnds;
 import dev.holt.node.network.NetworkFailure;
-import dev.holt.node.pool.Foreground;
-import dev.holt.node.pool.Pool;
 import dev.holt.node.process.CommandFailure;
 import dev.holt.node.runtime.OciRuntime;
 import dev.holt.node.runtime.RuntimeFailure;
@@ -27,7 +23,6 @@ import dev.holt.node.runtime.SandboxRuntime;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Isolation;
 import dev.holt.nodeapi.NodeListener;
-import dev.holt.nodeapi.Resources;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
@@ -99,24 +94,20 @@ public final class Holt implements AutoCloseable {
         TemplateBuild base = templates.ensureBase(progress);
 
         Disks disks = new Disks(state.resolve("empty-disks"), state.resolve("disks"));
-        Resources resources = rooms.resources();
-        Pool<Disk> ready = started(new Pool<>("disks", rooms.readyDisks(), new Foreground(), count -> List.of(disks.create(resources.diskMegabytes()))));
-        LocalNode node = started(LocalNode.start(
-                rooms.node(),
-                runtimes,
-                new OverlayRootFileSystems(templates, disks, ready, resources.diskMegabytes()),
-                agent));
-        ready.start();
+        LocalNode node = started(LocalNode.start(rooms.node(), runtimes, templates, disks, agent));
         EnvdService envd = envd(node);
 
         Control control = started(new Control(
                 rooms.control(state, version),
                 node,
                 List.of(new TemplateSeed(
-                        base.template(), List.of(), UUID.fromString(base.buildId()), resources, base.createdAt()))));
+                        base.template(),
+                        List.of(),
+                        UUID.fromString(base.buildId()),
+                        node.defaultResources(),
+                        base.createdAt()))));
         Edge edge = started(new Edge(rooms.edge(), node, Map.<Integer, SandboxService>of(ENVD_PORT, envd)));
-        started(HttpServer.start(
-                rooms.http(), handler(edge.handler(), control.handler())));
+        started(HttpServer.start(rooms.http(), handler(edge.handler(), control.handler())));
 
         node.keepWarm(base.template(), base.buildId());
         clientVariables = rooms.clientVariables(control.ensureDefaultApiKey());
@@ -127,8 +118,8 @@ public final class Holt implements AutoCloseable {
     /** Every runtime that works here, the strongest first; sandboxes are tried only when something changed since the last start. */
     private List<SandboxRuntime> runtimes(Path agent) {
         Path run = rooms.runDirectory();
-        RuntimeProbe probe =
-                new RuntimeProbe(rooms.stateDirectory().resolve("runtimes"), run.resolve("probe"), agent, rooms.engines());
+        RuntimeProbe probe = new RuntimeProbe(
+                rooms.stateDirectory().resolve("runtimes"), run.resolve("probe"), agent, rooms.engines());
         ProcessEnds ends = started(new ProcessEnds());
         List<SandboxRuntime> working = new ArrayList<>();
         StringBuilder reasons = new StringBuilder();

@@ -54,17 +54,6 @@ final class RoomSettings {
                 : domain;
     }
 
-    Resources resources() {
-        return new Resources(
-                number(SettingsTable.SANDBOX_CPUS),
-                number(SettingsTable.SANDBOX_MEMORY),
-                number(SettingsTable.SANDBOX_DISK));
-    }
-
-    int readyDisks() {
-        return number(SettingsTable.POOL_DISKS);
-    }
-
     /** The engines that an operator named. */
     Map<Isolation, Path> engines() {
         Map<Isolation, Path> engines = new HashMap<>();
@@ -98,11 +87,13 @@ final class RoomSettings {
                 new NodeConfig.Limits(
                         number(SettingsTable.NODE_SANDBOXES),
                         settings.get(SettingsTable.MEMORY_OVERCOMMIT),
-                        resources(),
+                        new Resources(
+                                number(SettingsTable.SANDBOX_CPUS),
+                                number(SettingsTable.SANDBOX_MEMORY),
+                                number(SettingsTable.SANDBOX_DISK)),
                         seconds(SettingsTable.START_TIMEOUT)),
                 new NodeConfig.Metrics(seconds(SettingsTable.METRICS_INTERVAL)),
-                new NodeConfig.Logs(
-                        settings.get(SettingsTable.LOG_SIZE) * 1024, seconds(SettingsTable.LOG_RETENTION)),
+                new NodeConfig.Logs(settings.get(SettingsTable.LOG_SIZE) * 1024, seconds(SettingsTable.LOG_RETENTION)),
                 settings.get(SettingsTable.KILL_ON_STOP));
     }
 
@@ -176,7 +167,8 @@ final class RoomSettings {
 
     /** As a client on this host reaches a listener. */
     private static String url(InetSocketAddress address) {
-        InetAddress host = address.getAddress().isAnyLocalAddress() ? InetAddress.getLoopbackAddress() : address.getAddress();
+        InetAddress host =
+                address.getAddress().isAnyLocalAddress() ? InetAddress.getLoopbackAddress() : address.getAddress();
         String text = host.getHostAddress();
         return "http://" + (text.contains(":") ? "[" + text + "]" : text) + ":" + address.getPort();
     }

@@ -41,7 +41,10 @@ public final class SelfTest {
                 required(clientVariables, "E2B_API_KEY"),
                 URI.create(required(clientVariables, "E2B_SANDBOX_URL")));
         try (RestClient client = new RestClient(access)) {
-            var request = JsonMapper.shared().createObjectNode().put("templateID", "base").put("timeout", 60);
+            var request = JsonMapper.shared()
+                    .createObjectNode()
+                    .put("templateID", "base")
+                    .put("timeout", 60);
             request.putObject("metadata").put("holt", "self-test");
             long begin = System.nanoTime();
             JsonNode sandbox = client.post("/v2/sandboxes", request);

@@ -19,7 +19,8 @@ public final class Shutdown implements AutoCloseable {
     public static Shutdown ofThisThread() {
         Thread starter = Thread.currentThread();
         Shutdown shutdown = new Shutdown();
-        Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("shutdown").unstarted(() -> shutdown.stop(starter)));
+        Runtime.getRuntime()
+                .addShutdownHook(Thread.ofPlatform().name("shutdown").unstarted(() -> shutdown.stop(starter)));
         return shutdown;
     }
 

@@ -99,7 +99,8 @@ public final class Training {
                     String name = entries.nextElement().getName();
                     if (name.endsWith(".class") && !name.endsWith("-info.class")) {
                         Class.forName(
-                                name.substring(0, name.length() - ".class".length()).replace('/', '.'),
+                                name.substring(0, name.length() - ".class".length())
+                                        .replace('/', '.'),
                                 false,
                                 Training.class.getClassLoader());
                     }

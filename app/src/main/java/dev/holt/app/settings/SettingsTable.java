@@ -125,10 +125,7 @@ public final class SettingsTable {
             "Whether stopping Holt ends its sandboxes. Otherwise they run on, and the next start adopts them.");
 
     public static final Setting<Long> NODE_SANDBOXES = new Setting<>(
-            "node.sandboxes",
-            Syntax.number(1, 30_000, "sandboxes"),
-            "500",
-            "How many sandboxes may run at once.");
+            "node.sandboxes", Syntax.number(1, 30_000, "sandboxes"), "500", "How many sandboxes may run at once.");
 
     public static final Setting<Double> MEMORY_OVERCOMMIT = new Setting<>(
             "node.memory-overcommit",
@@ -143,16 +140,10 @@ public final class SettingsTable {
             "Within which a new sandbox must answer; after that its create fails.");
 
     public static final Setting<Long> SANDBOX_CPUS = new Setting<>(
-            "sandbox.cpus",
-            Syntax.number(1, 64, "CPUs"),
-            "2",
-            "Virtual CPUs of a sandbox of the base template.");
+            "sandbox.cpus", Syntax.number(1, 64, "CPUs"), "2", "Virtual CPUs of a sandbox of the base template.");
 
     public static final Setting<Long> SANDBOX_MEMORY = new Setting<>(
-            "sandbox.memory",
-            Syntax.number(128, 1_048_576, "MiB"),
-            "512",
-            "Memory of a sandbox of the base template.");
+            "sandbox.memory", Syntax.number(128, 1_048_576, "MiB"), "512", "Memory of a sandbox of the base template.");
 
     public static final Setting<Long> SANDBOX_DISK = new Setting<>(
             "sandbox.disk",
@@ -160,11 +151,11 @@ public final class SettingsTable {
             "5120",
             "How much a sandbox of the base template may write to its disk.");
 
-    public static final Setting<Long> POOL_SLOTS = new Setting<>(
-            "pool.slots", Syntax.number(0, 1000, "slots"), "16", "Network slots kept ready.");
+    public static final Setting<Long> POOL_SLOTS =
+            new Setting<>("pool.slots", Syntax.number(0, 1000, "slots"), "16", "Network slots kept ready.");
 
-    public static final Setting<Long> POOL_DISKS = new Setting<>(
-            "pool.disks", Syntax.number(0, 1000, "disks"), "4", "Disks of the default size kept ready.");
+    public static final Setting<Long> POOL_DISKS =
+            new Setting<>("pool.disks", Syntax.number(0, 1000, "disks"), "4", "Disks of the default size kept ready.");
 
     public static final Setting<Long> POOL_WARM = new Setting<>(
             "pool.warm",

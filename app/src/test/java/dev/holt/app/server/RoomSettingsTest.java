@@ -61,8 +61,8 @@ class RoomSettingsTest {
 
     @Test
     void clientsReachAHoltThatListensEverywhereByLoopback() {
-        Map<String, String> variables = rooms(Map.of(
-                        "control.listen", "0.0.0.0:80", "traffic.listen", "", "domain", "Holt.Example"))
+        Map<String, String> variables = rooms(
+                        Map.of("control.listen", "0.0.0.0:80", "traffic.listen", "", "domain", "Holt.Example"))
                 .clientVariables("k");
         assertThat(variables)
                 .containsEntry("E2B_API_URL", "http://127.0.0.1:80")

@@ -44,7 +44,7 @@ final class SandboxConnectCommand extends ClientCommand {
 
     @Override
     int run(RestClient client) throws IOException {
-        if (System.console() == null || !System.console().isTerminal()) {
+        if (!System.console().isTerminal()) {
             throw new ClientException(
                     ExitCode.USAGE, "connect needs a terminal; without one, use `holt sandbox exec -i`");
         }
@@ -71,8 +71,7 @@ final class SandboxConnectCommand extends ClientCommand {
     }
 
     private static int follow(ProcessClient processes, ProcessStream stream, Terminal terminal) throws IOException {
-        Optional<ProcessEvent> next;
-        while ((next = stream.next()).isPresent()) {
+        for (Optional<ProcessEvent> next = stream.next(); next.isPresent(); next = stream.next()) {
             ProcessEvent event = next.get();
             switch (event.getEventCase()) {
                 case START -> {

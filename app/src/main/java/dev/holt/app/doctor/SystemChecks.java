@@ -53,7 +53,7 @@ final class SystemChecks {
     Finding privileges() {
         String status = host.read("/proc/self/status").orElse("");
         boolean root = line(status, "Uid:")
-                .map(text -> text.split("\\s+")[0].equals("0"))
+                .map(text -> text.startsWith("0\t"))
                 .orElse(false);
         if (!root) {
             return Finding.broken(

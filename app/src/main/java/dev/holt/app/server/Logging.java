@@ -8,7 +8,11 @@ import org.slf4j.LoggerFactory;
 public final class Logging {
     private Logging() {}
 
-    /** @param level of the setting {@code log-level} */
+    /**
+     * From now on lines below {@code level} are left out.
+     *
+     * @param level a value of the setting {@code log-level}
+     */
     public static void setLevel(String level) {
         if (LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME) instanceof Logger root) {
             root.setLevel(Level.valueOf(level));

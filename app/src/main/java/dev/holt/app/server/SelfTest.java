@@ -74,8 +74,7 @@ public final class SelfTest {
         StringBuilder output = new StringBuilder();
         try (ProcessClient processes = new ProcessClient(access, sandbox, accessToken, Optional.empty());
                 ProcessStream stream = processes.start(start)) {
-            Optional<ProcessEvent> next;
-            while ((next = stream.next()).isPresent()) {
+            for (Optional<ProcessEvent> next = stream.next(); next.isPresent(); next = stream.next()) {
                 ProcessEvent event = next.get();
                 if (event.hasData()) {
                     output.append(event.getData().getStdout().toStringUtf8());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,9 +24,9 @@ class SettingsReaderTest {
     void everythingHasADefault() {
         Settings settings = read(Map.of(), Map.of(), "");
         assertThat(settings.get(SettingsTable.STATE_DIRECTORY)).isEqualTo(Path.of("/var/lib/holt"));
-        assertThat(settings.get(SettingsTable.CONTROL_LISTEN)).isEqualTo(new InetSocketAddress("127.0.0.1", 3000));
+        assertThat(settings.get(SettingsTable.CONTROL_LISTEN)).isEqualTo(address(3000));
         assertThat(settings.get(SettingsTable.TRAFFIC_LISTEN))
-                .containsExactly(new InetSocketAddress("127.0.0.1", 49983), new InetSocketAddress("127.0.0.1", 49999));
+                .containsExactly(address(49983), address(49999));
         assertThat(settings.isSet(SettingsTable.LOG_LEVEL)).isFalse();
     }
 
@@ -169,6 +170,10 @@ class SettingsReaderTest {
                 .isInstanceOf(SettingsException.class)
                 .hasMessageContaining(setting.key())
                 .hasMessageContaining("got \"" + text + "\"");
+    }
+
+    private static InetSocketAddress address(int port) {
+        return new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port);
     }
 
     private Settings read(Map<String, String> flags, Map<String, String> variables, String file) {

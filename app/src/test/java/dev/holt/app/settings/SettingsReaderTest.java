@@ -25,8 +25,7 @@ class SettingsReaderTest {
         Settings settings = read(Map.of(), Map.of(), "");
         assertThat(settings.get(SettingsTable.STATE_DIRECTORY)).isEqualTo(Path.of("/var/lib/holt"));
         assertThat(settings.get(SettingsTable.CONTROL_LISTEN)).isEqualTo(address(3000));
-        assertThat(settings.get(SettingsTable.TRAFFIC_LISTEN))
-                .containsExactly(address(49983), address(49999));
+        assertThat(settings.get(SettingsTable.TRAFFIC_LISTEN)).containsExactly(address(49983), address(49999));
         assertThat(settings.isSet(SettingsTable.LOG_LEVEL)).isFalse();
     }
 

@@ -5,6 +5,9 @@ import dev.holt.app.doctor.Doctor;
 import dev.holt.app.doctor.Finding;
 import dev.holt.app.doctor.Finding.Level;
 import dev.holt.app.doctor.LinuxHost;
+import dev.holt.app.server.Logging;
+import dev.holt.app.settings.Settings;
+import dev.holt.app.settings.SettingsTable;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -20,7 +23,7 @@ final class DoctorCommand implements Callable<Integer> {
     private final CommandContext context;
 
     @Mixin
-    private SettingsOptions settings = new SettingsOptions();
+    private SettingsOptions options = new SettingsOptions();
 
     @Option(names = "--json", description = "Print JSON, for scripts.")
     private boolean json;
@@ -31,7 +34,9 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<Finding> findings = new Doctor(new LinuxHost(), settings.read(context)).examine();
+        Settings settings = options.read(context);
+        Logging.setLevel(settings.get(SettingsTable.LOG_LEVEL));
+        List<Finding> findings = new Doctor(new LinuxHost(settings), settings).examine();
         boolean broken = findings.stream().anyMatch(finding -> finding.level() == Level.BROKEN);
         if (json) {
             printJson(findings);

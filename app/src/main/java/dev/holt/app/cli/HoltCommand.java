@@ -55,6 +55,8 @@ public final class HoltCommand implements Runnable {
                 .addSubcommand(new ApiKeyCommands.ListKeys(context))
                 .addSubcommand(new ApiKeyCommands.Revoke(context));
         CommandLine holt = new CommandLine(new HoltCommand())
+                .addSubcommand(new UpCommand(context))
+                .addSubcommand(new ServeCommand(context))
                 .addSubcommand(new DoctorCommand(context))
                 .addSubcommand(sandbox)
                 .addSubcommand(template)
@@ -62,6 +64,7 @@ public final class HoltCommand implements Runnable {
                 .addSubcommand(new VersionCommand(context))
                 .addSubcommand(new CompletionCommand(context))
                 .addSubcommand(new DocumentSettingsCommand())
+                .addSubcommand(new TrainCommand(context))
                 .addSubcommand(new HelpCommand());
         return holt.setOut(new PrintWriter(context.out(), true, StandardCharsets.UTF_8))
                 .setErr(new PrintWriter(context.err(), true, StandardCharsets.UTF_8))

@@ -14,6 +14,7 @@ import dev.holt.wire.process.ProcessSelector;
 import dev.holt.wire.process.SendInputRequest;
 import dev.holt.wire.process.StartRequest;
 import dev.holt.wire.process.UpdateRequest;
+import java.io.Console;
 import java.io.IOException;
 import java.util.Optional;
 import org.jline.terminal.Attributes;
@@ -44,7 +45,7 @@ final class SandboxConnectCommand extends ClientCommand {
 
     @Override
     int run(RestClient client) throws IOException {
-        if (System.console() == null || !System.console().isTerminal()) {
+        if (Optional.ofNullable(System.console()).filter(Console::isTerminal).isEmpty()) {
             throw new ClientException(
                     ExitCode.USAGE, "connect needs a terminal; without one, use `holt sandbox exec -i`");
         }
@@ -71,8 +72,7 @@ final class SandboxConnectCommand extends ClientCommand {
     }
 
     private static int follow(ProcessClient processes, ProcessStream stream, Terminal terminal) throws IOException {
-        Optional<ProcessEvent> next;
-        while ((next = stream.next()).isPresent()) {
+        for (Optional<ProcessEvent> next = stream.next(); next.isPresent(); next = stream.next()) {
             ProcessEvent event = next.get();
             switch (event.getEventCase()) {
                 case START -> {

@@ -87,8 +87,7 @@ final class SandboxExecCommand extends ClientCommand {
     }
 
     private int follow(ProcessClient processes, ProcessStream stream) {
-        Optional<ProcessEvent> next;
-        while ((next = stream.next()).isPresent()) {
+        for (Optional<ProcessEvent> next = stream.next(); next.isPresent(); next = stream.next()) {
             ProcessEvent event = next.get();
             switch (event.getEventCase()) {
                 case START -> {

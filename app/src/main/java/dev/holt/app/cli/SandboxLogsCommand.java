@@ -2,12 +2,15 @@ package dev.holt.app.cli;
 
 import dev.holt.app.client.ExitCode;
 import dev.holt.app.client.RestClient;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tools.jackson.databind.JsonNode;
 
-@Command(name = "logs", description = "Print what a sandbox logged, oldest first.")
+@Command(name = "logs", description = "Print the last lines that a sandbox logged, oldest first.")
 final class SandboxLogsCommand extends ClientCommand {
     @Parameters(paramLabel = "SANDBOX")
     private String sandbox;
@@ -25,11 +28,12 @@ final class SandboxLogsCommand extends ClientCommand {
 
     @Override
     int run(RestClient client) {
-        JsonNode answer = client.get("/v2/sandboxes/" + RestClient.encode(sandbox) + "/logs?limit=" + limit);
+        JsonNode answer =
+                client.get("/v2/sandboxes/" + RestClient.encode(sandbox) + "/logs?direction=backward&limit=" + limit);
         if (printedJson(answer)) {
             return ExitCode.OK;
         }
-        for (JsonNode line : answer.path("logs")) {
+        for (JsonNode line : oldestFirst(answer.path("logs"))) {
             context()
                     .out()
                     .printf(
@@ -39,5 +43,13 @@ final class SandboxLogsCommand extends ClientCommand {
                             line.path("message").asString(""));
         }
         return ExitCode.OK;
+    }
+
+    /** The last lines are asked for, and come the newest first. */
+    private static List<JsonNode> oldestFirst(JsonNode lines) {
+        List<JsonNode> sorted = new ArrayList<>();
+        lines.forEach(sorted::add);
+        Collections.reverse(sorted);
+        return sorted;
     }
 }

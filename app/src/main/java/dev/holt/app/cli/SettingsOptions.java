@@ -26,6 +26,7 @@ final class SettingsOptions {
 
     /** Called by picocli when it mixes these options into a command. */
     @Spec(Spec.Target.MIXEE)
+    @SuppressWarnings("UnusedMethod") // picocli calls it
     private void addFlags(CommandSpec command) {
         for (Setting<?> setting : SettingsTable.ALL) {
             String unit = setting.syntax().unit();

@@ -27,9 +27,10 @@ public final class Doctor {
         findings.add(system.operatingSystem());
         findings.add(system.java());
         findings.add(system.privileges());
-        RuntimeChecks runtimes = new RuntimeChecks(host, settings);
-        findings.add(runtimes.gvisor());
-        findings.add(runtimes.container());
+        RuntimeChecks runtimes = new RuntimeChecks(host);
+        Finding container = runtimes.container();
+        findings.add(runtimes.gvisor(container.level() == Finding.Level.GOOD));
+        findings.add(container);
         findings.add(system.kvm());
         findings.add(system.controlGroups());
         findings.add(system.namespaces());

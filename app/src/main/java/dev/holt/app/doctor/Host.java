@@ -1,5 +1,7 @@
 package dev.holt.app.doctor;
 
+import dev.holt.app.server.RuntimeTrial;
+import dev.holt.nodeapi.Isolation;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.List;
@@ -21,6 +23,9 @@ public interface Host {
 
     /** What a command printed, to standard output and then to standard error, and how it ended. */
     Answer run(List<String> command);
+
+    /** What happened when a sandbox of that isolation was tried. */
+    RuntimeTrial tryRuntime(Isolation isolation);
 
     /** Bytes that may be used on the file system that {@code path} is or would be on. */
     long freeBytes(Path path);

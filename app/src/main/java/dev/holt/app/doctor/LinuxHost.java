@@ -1,7 +1,10 @@
 package dev.holt.app.doctor;
 
+import dev.holt.app.server.RuntimeTrial;
+import dev.holt.app.settings.Settings;
 import dev.holt.node.process.CommandFailure;
 import dev.holt.node.process.HostCommand;
+import dev.holt.nodeapi.Isolation;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -16,6 +19,13 @@ import java.util.Optional;
 /** The machine that this process runs on. */
 public final class LinuxHost implements Host {
     private static final Duration LIMIT = Duration.ofSeconds(10);
+
+    private final Settings settings;
+
+    /** @param settings that name the runtimes to try */
+    public LinuxHost(Settings settings) {
+        this.settings = settings;
+    }
 
     @Override
     public Optional<String> read(String path) {
@@ -54,6 +64,11 @@ public final class LinuxHost implements Host {
         } catch (CommandFailure e) {
             return new Answer(-1, String.valueOf(e.getMessage()));
         }
+    }
+
+    @Override
+    public RuntimeTrial tryRuntime(Isolation isolation) {
+        return RuntimeTrial.of(settings, isolation);
     }
 
     @Override

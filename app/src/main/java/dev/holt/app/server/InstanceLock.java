@@ -21,7 +21,11 @@ public final class InstanceLock implements AutoCloseable {
         this.channel = channel;
     }
 
-    /** @throws StartFailure when another process has it or the directory can't be written */
+    /**
+     * Takes the lock, and makes the directory if need be.
+     *
+     * @throws StartFailure when another process has it or the directory can't be written
+     */
     public static InstanceLock take(Path stateDirectory) {
         Path file = stateDirectory.resolve("lock");
         FileChannel channel = null;

@@ -107,8 +107,8 @@ public final class SettingsReader {
         } catch (IllegalArgumentException e) {
             String unit = setting.syntax().unit();
             mistakes.add(setting.key() + " (" + source + ") must be "
-                    + plain(setting.syntax().range()) + (unit.isEmpty() ? "" : ", in " + unit) + "; got \"" + text
-                    + "\"");
+                    + plain(setting.syntax().range()) + (unit.isEmpty() ? "" : ", in " + unit) + "; got "
+                    + (setting.syntax().secret() ? "something else" : "\"" + text + "\""));
             return new Settings.Sourced(text, text, source);
         }
     }

@@ -17,9 +17,15 @@ import java.util.regex.Pattern;
  * @param range what is allowed, for the documentation and for error messages ("a whole number from 1 to 64")
  * @param unit the unit of the number, empty where there is none
  * @param parser throws {@link IllegalArgumentException} for text outside the range; its message is not shown
+ * @param secret whether the text must not be shown, not even in an error message
  */
-public record Syntax<T>(String range, String unit, Function<String, T> parser) {
+public record Syntax<T>(String range, String unit, Function<String, T> parser, boolean secret) {
     private static final Pattern HOST_NAME = Pattern.compile("[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?");
+
+    /** A syntax whose text may be shown. */
+    public Syntax(String range, String unit, Function<String, T> parser) {
+        this(range, unit, parser, false);
+    }
 
     /** A whole number, both ends included. */
     public static Syntax<Long> number(long least, long most, String unit) {
@@ -32,6 +38,40 @@ public record Syntax<T>(String range, String unit, Function<String, T> parser) {
         });
     }
 
+    /** A decimal number, both ends included. */
+    public static Syntax<Double> decimal(double least, double most) {
+        return new Syntax<>("a decimal number from " + least + " to " + most, "", text -> {
+            double value = Double.parseDouble(text);
+            if (!(value >= least && value <= most)) {
+                throw new IllegalArgumentException("out of range");
+            }
+            return value;
+        });
+    }
+
+    /** Text of a form that {@code words} describe. */
+    public static Syntax<String> matching(String expression, String words) {
+        Pattern pattern = Pattern.compile(expression);
+        return new Syntax<>(words, "", text -> {
+            if (!pattern.matcher(text).matches()) {
+                throw new IllegalArgumentException("of another form");
+            }
+            return text;
+        });
+    }
+
+    /** A secret that nobody guesses, or nothing. */
+    public static Syntax<String> secret(int shortest) {
+        Syntax<String> shown = matching(
+                "|[!-~]{" + shortest + ",}", "at least " + shortest + " printable characters without blanks, or empty");
+        return new Syntax<>(shown.range(), shown.unit(), shown.parser(), true);
+    }
+
+    /** A program of this host, or nothing. */
+    public static Syntax<String> program() {
+        return matching("|/.+|[A-Za-z0-9._+-]+", "an absolute path, the name of a program, or empty");
+    }
+
     /** {@code true} or {@code false}. */
     public static Syntax<Boolean> truth() {
         return new Syntax<>("`true` or `false`", "", text -> switch (text) {
@@ -39,11 +79,6 @@ public record Syntax<T>(String range, String unit, Function<String, T> parser) {
             case "false" -> false;
             default -> throw new IllegalArgumentException("neither");
         });
-    }
-
-    /** Anything. */
-    public static Syntax<String> anyText() {
-        return new Syntax<>("text", "", text -> text);
     }
 
     /** One of some words. */
@@ -103,6 +138,16 @@ public record Syntax<T>(String range, String unit, Function<String, T> parser) {
                 parsePort(text.substring(colon + 1));
             }
             return text.toLowerCase(Locale.ROOT);
+        });
+    }
+
+    /** A numeric IPv4 address. */
+    public static Syntax<String> address() {
+        return new Syntax<>("an IPv4 address", "", text -> {
+            if (numericAddress(text).getAddress().length != 4) {
+                throw new IllegalArgumentException("not IPv4");
+            }
+            return text;
         });
     }
 

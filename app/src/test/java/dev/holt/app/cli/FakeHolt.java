@@ -16,6 +16,7 @@ import java.util.Map;
 
 /** A server on loopback that answers what a test tells it to and remembers what it was asked. */
 final class FakeHolt implements AutoCloseable {
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Canned(int status, byte[] body, Map<String, String> headers) {}
 
     private final HttpServer server;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holt.app.doctor.Finding.Level;
 import dev.holt.app.settings.SettingsReader;
+import dev.holt.nodeapi.Isolation;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,17 +35,9 @@ class DoctorTest {
                         "privileges",
                         Level.BROKEN,
                         host -> host.files.put("/proc/self/status", "Uid:\t0\t0\nCapEff:\t00000000a80425fb")),
-                lack("gvisor", Level.LIMITED, host -> host.missingPrograms.add("runsc")),
-                lack(
-                        "gvisor",
-                        Level.LIMITED,
-                        host -> host.answers.put("runsc", new Host.Answer(0, "runsc version 0.0~20221219.0"))),
-                lack(
-                        "gvisor",
-                        Level.LIMITED,
-                        host -> host.answers.put("runsc", new Host.Answer(126, "no exec format"))),
-                lack("container", Level.LIMITED, host -> host.missingPrograms.add("runc")),
-                lack("container", Level.LIMITED, host -> host.answers.put("runc", new Host.Answer(1, "broken"))),
+                lack("gvisor", Level.LIMITED, host -> host.broken.add(Isolation.GVISOR)),
+                lack("container", Level.LIMITED, host -> host.broken.add(Isolation.CONTAINER)),
+                lack("gvisor", Level.BROKEN, host -> host.broken.addAll(EnumSet.allOf(Isolation.class))),
                 lack("cgroups", Level.BROKEN, host -> host.files.put("/sys/fs/cgroup/cgroup.controllers", "cpu pids")),
                 lack("cgroups", Level.BROKEN, host -> host.files.remove("/sys/fs/cgroup/cgroup.controllers")),
                 lack("namespaces", Level.BROKEN, host -> host.paths.remove("/proc/self/ns/net")),
@@ -98,7 +92,7 @@ class DoctorTest {
     @Test
     void theRealHostIsExaminedWithoutAnError() {
         var settings = SettingsReader.read(Map.of(), Map.of(), Optional.empty());
-        List<Finding> findings = new Doctor(new LinuxHost(), settings).examine();
+        List<Finding> findings = new Doctor(new LinuxHost(settings), settings).examine();
         assertThat(findings).hasSizeGreaterThan(12);
         assertThat(findings)
                 .filteredOn(finding -> finding.check().equals("java"))

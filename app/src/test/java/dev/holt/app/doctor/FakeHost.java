@@ -1,7 +1,10 @@
 package dev.holt.app.doctor;
 
+import dev.holt.app.server.RuntimeTrial;
+import dev.holt.nodeapi.Isolation;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -28,8 +31,8 @@ final class FakeHost implements Host {
             "/dev/loop-control",
             "/dev/kvm"));
     final Set<String> missingPrograms = new HashSet<>();
-    final Map<String, Answer> answers = new HashMap<>(Map.of(
-            "runsc", new Answer(0, "runsc version 0.0~20240729.0\n"), "runc", new Answer(0, "runc version 1.1.5\n")));
+    final Map<String, Answer> answers = new HashMap<>();
+    final Set<Isolation> broken = EnumSet.noneOf(Isolation.class);
     final Set<Integer> takenPorts = new HashSet<>();
     long freeBytes = 100L << 30;
     Runtime.Version java = Runtime.Version.parse("25.0.1");
@@ -61,6 +64,11 @@ final class FakeHost implements Host {
         return missingPrograms.contains(name)
                 ? new Answer(-1, name + " was not found")
                 : answers.getOrDefault(name, new Answer(0, ""));
+    }
+
+    @Override
+    public RuntimeTrial tryRuntime(Isolation isolation) {
+        return broken.contains(isolation) ? new RuntimeTrial(false, "was not found") : new RuntimeTrial(true, "works");
     }
 
     @Override

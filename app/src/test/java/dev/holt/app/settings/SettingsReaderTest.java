@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,9 +24,8 @@ class SettingsReaderTest {
     void everythingHasADefault() {
         Settings settings = read(Map.of(), Map.of(), "");
         assertThat(settings.get(SettingsTable.STATE_DIRECTORY)).isEqualTo(Path.of("/var/lib/holt"));
-        assertThat(settings.get(SettingsTable.CONTROL_LISTEN)).isEqualTo(new InetSocketAddress("127.0.0.1", 3000));
-        assertThat(settings.get(SettingsTable.TRAFFIC_LISTEN))
-                .containsExactly(new InetSocketAddress("127.0.0.1", 49983), new InetSocketAddress("127.0.0.1", 49999));
+        assertThat(settings.get(SettingsTable.CONTROL_LISTEN)).isEqualTo(address(3000));
+        assertThat(settings.get(SettingsTable.TRAFFIC_LISTEN)).containsExactly(address(49983), address(49999));
         assertThat(settings.isSet(SettingsTable.LOG_LEVEL)).isFalse();
     }
 
@@ -61,15 +61,13 @@ class SettingsReaderTest {
     @Test
     void everyBadValueIsNamedWithItsPlaceAtOnce() {
         for (Setting<?> setting : SettingsTable.ALL) {
-            if (setting.syntax().range().equals(Syntax.anyText().range())) {
-                continue;
-            }
             String bad = "~ bad \u0001 value ~";
             assertThatThrownBy(() -> read(Map.of(setting.key(), bad), Map.of(), ""))
                     .as(setting.key())
                     .isInstanceOf(SettingsException.class)
                     .hasMessageContaining(setting.key() + " (flag " + setting.flag() + ") must be ")
-                    .hasMessageContaining(bad);
+                    .message()
+                    .contains(setting.syntax().secret() ? "got something else" : "got \"" + bad + "\"");
             assertThatThrownBy(() -> read(Map.of(), Map.of(setting.variable(), bad), ""))
                     .as(setting.key())
                     .isInstanceOf(SettingsException.class)
@@ -171,6 +169,10 @@ class SettingsReaderTest {
                 .isInstanceOf(SettingsException.class)
                 .hasMessageContaining(setting.key())
                 .hasMessageContaining("got \"" + text + "\"");
+    }
+
+    private static InetSocketAddress address(int port) {
+        return new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port);
     }
 
     private Settings read(Map<String, String> flags, Map<String, String> variables, String file) {

@@ -1,0 +1,89 @@
+package dev.holt.app.cli;
+
+import dev.holt.app.client.ExitCode;
+import dev.holt.app.server.EnvFile;
+import dev.holt.app.server.Holt;
+import dev.holt.app.server.Logging;
+import dev.holt.app.server.SelfTest;
+import dev.holt.app.server.Shutdown;
+import dev.holt.app.server.StartFailure;
+import dev.holt.app.settings.Settings;
+import dev.holt.app.settings.SettingsTable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+@Command(
+        name = "up",
+        description = "Start Holt in this terminal, prove that it works and print what clients need. Ctrl-C stops it.",
+        mixinStandardHelpOptions = true)
+final class UpCommand implements Callable<Integer> {
+    private final CommandContext context;
+
+    @Mixin
+    private SettingsOptions options = new SettingsOptions();
+
+    @Option(
+            names = "--env-file",
+            paramLabel = "FILE",
+            description = "Write what clients need there too, as KEY=value lines, once Holt is ready.")
+    private @Nullable Path envFile;
+
+    UpCommand(CommandContext context) {
+        this.context = context;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        Settings settings = options.read(context);
+        Logging.setLevel(settings.get(SettingsTable.LOG_LEVEL));
+        Optional<Path> file = Optional.ofNullable(envFile).map(Path::toAbsolutePath);
+        if (file.isPresent()) {
+            // a client that waits for the file must not find that of an earlier run
+            Files.deleteIfExists(file.get());
+        }
+        try (Shutdown shutdown = Shutdown.ofThisThread();
+                Holt holt = Holt.start(
+                        settings,
+                        VersionCommand.version(),
+                        line -> context.err().println("holt: " + line))) {
+            SelfTest.Result result = SelfTest.run(holt.clientVariables());
+            if (file.isPresent()) {
+                writeEnvFile(file.get(), holt);
+            }
+            print(holt, result);
+            shutdown.await();
+            context.err().println("holt: stopping; sandboxes run on, and the next start finds them");
+        }
+        return ExitCode.OK;
+    }
+
+    private static void writeEnvFile(Path file, Holt holt) {
+        try {
+            EnvFile.write(file, holt.clientVariables());
+        } catch (IOException e) {
+            throw new StartFailure("The file of --env-file can't be written: " + e, e);
+        }
+    }
+
+    private void print(Holt holt, SelfTest.Result result) {
+        String isolations = holt.isolations().stream()
+                .map(isolation -> isolation.wireName())
+                .collect(Collectors.joining(", "));
+        context.out()
+                .printf(
+                        "%nHolt is ready. It offers %s. A sandbox started in %d ms and ran a command in %d ms.%n",
+                        isolations, result.create().toMillis(), result.command().toMillis());
+        context.out().printf("Export this where your client runs:%n%n");
+        holt.clientVariables().forEach((name, value) -> context.out().printf("export %s=%s%n", name, value));
+        context.out().printf("%nCtrl-C stops Holt. `holt sandbox list` and `holt --help` work in another terminal.%n");
+        context.out().flush();
+    }
+}

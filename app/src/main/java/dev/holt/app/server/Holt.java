@@ -1,0 +1,220 @@
+package dev.holt.app.server;
+
+import dev.holt.app.settings.Settings;
+import dev.holt.control.Control;
+import dev.holt.control.template.TemplateSeed;
+import dev.holt.edge.Edge;
+import dev.holt.http.HttpListener;
+import dev.holt.http.HttpServer;
+import dev.holt.http.SandboxService;
+import dev.holt.node.LocalNode;
+import dev.holt.node.envd.EnvdService;
+import dev.holt.node.image.Disks;
+import dev.holt.node.image.ImageFailure;
+import dev.holt.node.image.TemplateBuild;
+import dev.holt.node.image.TemplateStore;
+import dev.holt.node.linux.ProcessEnds;
+import dev.holt.node.network.NetworkFailure;
+import dev.holt.node.process.CommandFailure;
+import dev.holt.node.runtime.OciRuntime;
+import dev.holt.node.runtime.RuntimeFailure;
+import dev.holt.node.runtime.RuntimeProbe;
+import dev.holt.node.runtime.SandboxRuntime;
+import dev.holt.nodeapi.EndReason;
+import dev.holt.nodeapi.Isolation;
+import dev.holt.nodeapi.NodeListener;
+import dev.holt.nodeapi.SandboxStatus;
+import dev.holt.wire.id.SandboxId;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Consumer;
+import org.eclipse.jetty.server.Handler;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.Callback;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A running Holt in its all-in-one form: node, control, edge and the servers before them. {@link #start} reads from top to bottom in
+ * the order of the start; closing goes the other way. Sandboxes run on unless the settings say otherwise.
+ */
+public final class Holt implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Holt.class);
+    private static final int ENVD_PORT = 49_983;
+
+    private final Deque<AutoCloseable> started = new ArrayDeque<>();
+    private final RoomSettings rooms;
+    private Map<String, String> clientVariables = Map.of();
+    private List<Isolation> isolations = List.of();
+
+    private Holt(Settings settings) {
+        this.rooms = new RoomSettings(settings);
+    }
+
+    /**
+     * Starts everything and returns when requests are answered. On a failure nothing stays running but sandboxes of an earlier run.
+     *
+     * @param progress told, line by line, what takes long
+     * @throws StartFailure that says what to mend
+     */
+    public static Holt start(Settings settings, String version, Consumer<String> progress) {
+        Holt holt = new Holt(settings);
+        try {
+            holt.start(version, progress);
+            return holt;
+        } catch (StartFailure | ImageFailure | NetworkFailure | RuntimeFailure | CommandFailure | IOException e) {
+            // a signal in the middle of a start interrupts it; stopping must not be interrupted too
+            boolean interrupted = Thread.interrupted();
+            holt.close();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            throw e instanceof StartFailure failure ? failure : new StartFailure(String.valueOf(e.getMessage()), e);
+        } catch (RuntimeException e) {
+            holt.close();
+            throw e;
+        }
+    }
+
+    private void start(String version, Consumer<String> progress) throws IOException {
+        Path state = rooms.stateDirectory();
+        started(InstanceLock.take(state));
+        Path agent = AgentProgram.unpack(state.resolve("agents"));
+
+        List<SandboxRuntime> runtimes = runtimes(agent);
+        TemplateStore templates = new TemplateStore(state.resolve("templates"));
+        TemplateBuild base = templates.ensureBase(progress);
+
+        Disks disks = new Disks(state.resolve("empty-disks"), state.resolve("disks"));
+        LocalNode node = started(LocalNode.start(rooms.node(), runtimes, templates, disks, agent));
+        EnvdService envd = envd(node);
+
+        Control control = started(new Control(
+                rooms.control(state, version),
+                node,
+                List.of(new TemplateSeed(
+                        base.template(),
+                        List.of(),
+                        UUID.fromString(base.buildId()),
+                        node.defaultResources(),
+                        base.createdAt()))));
+        Edge edge = started(new Edge(rooms.edge(), node, Map.<Integer, SandboxService>of(ENVD_PORT, envd)));
+        started(HttpServer.start(rooms.http(), handler(edge.handler(), control.handler())));
+
+        node.keepWarm(base.template(), base.buildId());
+        clientVariables = rooms.clientVariables(control.ensureDefaultApiKey());
+        EnvFile.write(EnvFile.inStateDirectory(state), clientVariables);
+        log.info("serving {} at {}", isolations, rooms.http().listeners());
+    }
+
+    /** Every runtime that works here, the strongest first; sandboxes are tried only when something changed since the last start. */
+    private List<SandboxRuntime> runtimes(Path agent) {
+        Path run = rooms.runDirectory();
+        RuntimeProbe probe = new RuntimeProbe(
+                rooms.stateDirectory().resolve("runtimes"), run.resolve("probe"), agent, rooms.engines());
+        ProcessEnds ends = started(new ProcessEnds());
+        List<SandboxRuntime> working = new ArrayList<>();
+        StringBuilder reasons = new StringBuilder();
+        for (RuntimeProbe.Report report : probe.probeAll()) {
+            if (report.working().isPresent()) {
+                working.add(new OciRuntime(report.working().get(), run, rooms.networkName(), ends));
+            } else {
+                log.warn("no {} sandboxes here: {}", report.isolation().wireName(), report.explanation());
+                reasons.append(System.lineSeparator())
+                        .append(report.isolation().wireName())
+                        .append(": ")
+                        .append(report.explanation());
+            }
+        }
+        var wanted = rooms.node().runtime();
+        isolations = working.stream()
+                .map(SandboxRuntime::isolation)
+                .filter(isolation -> wanted.isEmpty() || wanted.get() == isolation)
+                .toList();
+        if (isolations.isEmpty()) {
+            throw new StartFailure("No runtime that the settings allow works on this host (see holt doctor)" + reasons);
+        }
+        return working;
+    }
+
+    /** The envd service, which follows what the node starts and ends, and knows again what an earlier run left. */
+    private EnvdService envd(LocalNode node) {
+        EnvdService envd = started(new EnvdService(node.envdSandboxes()));
+        started(node.subscribe(new NodeListener() {
+            @Override
+            public void started(SandboxStatus sandbox) {
+                // it is known as soon as somebody asks for it
+            }
+
+            @Override
+            public void ended(SandboxId sandbox, EndReason reason, Instant when) {
+                Thread.startVirtualThread(() -> envd.forget(sandbox));
+            }
+        }));
+        for (SandboxStatus sandbox : node.list()) {
+            Thread.startVirtualThread(() -> adopt(envd, node, sandbox.id()));
+        }
+        return envd;
+    }
+
+    private static void adopt(EnvdService envd, LocalNode node, SandboxId sandbox) {
+        try {
+            node.envdSandboxes().find(sandbox).ifPresent(envd::adopt);
+        } catch (RuntimeException e) {
+            log.warn("sandbox {} runs on, but what runs in it is not known: {}", sandbox, e.toString());
+        }
+    }
+
+    /** Sandboxes' traffic first, on every listener; what is none goes to control where control is served. */
+    static Handler handler(Handler edge, Handler control) {
+        return new Handler.Sequence(edge, new OnControlListener(control));
+    }
+
+    private <T extends AutoCloseable> T started(T part) {
+        started.push(part);
+        return part;
+    }
+
+    /** What a client on this host sets: {@code E2B_API_URL} and so on. */
+    public Map<String, String> clientVariables() {
+        return clientVariables;
+    }
+
+    /** What it can run, the strongest first. */
+    public List<Isolation> isolations() {
+        return isolations;
+    }
+
+    /** Stops listening, lets requests end, and gives everything back in reverse order. */
+    @Override
+    public void close() {
+        while (!started.isEmpty()) {
+            try {
+                started.pop().close();
+            } catch (Exception e) {
+                log.error("a part of Holt did not stop cleanly", e);
+            }
+        }
+    }
+
+    /** Serves control where its own listener is; the traffic listeners carry nothing but sandboxes' traffic. */
+    private static final class OnControlListener extends Handler.Wrapper {
+        OnControlListener(Handler control) {
+            super(control);
+        }
+
+        @Override
+        public boolean handle(Request request, Response response, Callback callback) throws Exception {
+            return HttpListener.nameOf(request).equals(RoomSettings.CONTROL)
+                    && super.handle(request, response, callback);
+        }
+    }
+}

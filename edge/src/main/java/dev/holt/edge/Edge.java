@@ -1,0 +1,54 @@
+package dev.holt.edge;
+
+import dev.holt.edge.relay.Relay;
+import dev.holt.http.SandboxService;
+import dev.holt.nodeapi.EndReason;
+import dev.holt.nodeapi.Node;
+import dev.holt.nodeapi.NodeListener;
+import dev.holt.nodeapi.SandboxStatus;
+import dev.holt.wire.id.SandboxId;
+import java.time.Instant;
+import java.util.Map;
+import org.eclipse.jetty.server.Handler;
+
+/** The running edge: its handler, the connections it keeps to sandboxes, and its ear on the node. */
+public final class Edge implements AutoCloseable {
+    private final EdgeHandler handler;
+    private final Relay relay;
+    private final Node.Subscription subscription;
+
+    /**
+     * Starts an edge in front of {@code node}.
+     *
+     * @param services what Holt itself answers, by sandbox port; 49983 is the envd service
+     */
+    public Edge(EdgeConfig config, Node node, Map<Integer, SandboxService> services) {
+        this.relay = new Relay(node, config.maximumExchanges());
+        NewestSandbox newest = new NewestSandbox(node);
+        this.handler = new EdgeHandler(config, node, newest, services, relay);
+        this.subscription = node.subscribe(new NodeListener() {
+            @Override
+            public void started(SandboxStatus sandbox) {
+                newest.started(sandbox);
+            }
+
+            @Override
+            public void ended(SandboxId sandbox, EndReason reason, Instant when) {
+                newest.ended(sandbox, reason, when);
+                Thread.startVirtualThread(() -> relay.sandboxEnded(sandbox));
+            }
+        });
+    }
+
+    /** Answers sandbox traffic, and returns false for everything else so that another handler can follow. */
+    public Handler handler() {
+        return handler;
+    }
+
+    /** Cuts every relayed connection. Stop the HTTP server first so that requests may finish. */
+    @Override
+    public void close() {
+        subscription.close();
+        relay.close();
+    }
+}

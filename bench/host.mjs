@@ -1,0 +1,100 @@
+// The host side of a run: commands, files of /proc and the cgroups, a daemon of our own.
+import { execFile, spawn } from 'node:child_process'
+import fs from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { promisify } from 'node:util'
+
+export const root = path.resolve(import.meta.dirname, '..')
+const execute = promisify(execFile)
+
+/** Runs a command to its end and returns its output; throws with its error text when it fails. */
+export async function run(command, ...args) {
+  const { stdout } = await execute(command, args, { maxBuffer: 64 << 20 })
+  return stdout
+}
+
+export async function freePort() {
+  const server = net.createServer()
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Resident memory of a process in MiB. */
+export function residentMegabytes(pid) {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
+}
+
+/** Memory charged to the cgroup of one sandbox in MiB, on either cgroup layout. */
+export function cgroupMegabytes(sandboxId) {
+  const v1 = `/sys/fs/cgroup/memory/holt/${sandboxId}/memory.usage_in_bytes`
+  const v2 = `/sys/fs/cgroup/holt/${sandboxId}/memory.current`
+  return Number(fs.readFileSync(fs.existsSync(v1) ? v1 : v2, 'utf8')) / 2 ** 20
+}
+
+/** A `holt serve` with state, ports and settings of its own. */
+export class Daemon {
+  static async start(settings) {
+    const directory = '/var/lib/holt-bench'
+    const environmentFile = path.join('/run', `holt-bench-${process.pid}.env`)
+    fs.rmSync(environmentFile, { force: true })
+    const environment = {
+      ...process.env,
+      HOLT_STATE_DIRECTORY: directory,
+      HOLT_RUN_DIRECTORY: '/run/holt-bench',
+      HOLT_CONTROL_LISTEN: `127.0.0.1:${await freePort()}`,
+      HOLT_TRAFFIC_LISTEN: `127.0.0.1:${await freePort()}`,
+      ...settings,
+    }
+    const started = performance.now()
+    const log = fs.openSync('/tmp/holt-bench.log', 'a')
+    const child = spawn(path.join(root, 'holt'), ['serve', '--env-file', environmentFile], { env: environment, stdio: ['ignore', log, log] })
+    const daemon = new Daemon()
+    daemon.child = child
+    let ended = false
+    child.on('exit', () => { ended = true })
+    while (!fs.existsSync(environmentFile)) {
+      if (ended) throw new Error('holt ended before it was ready: see /tmp/holt-bench.log')
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    daemon.readyMilliseconds = performance.now() - started
+    daemon.exports = Object.fromEntries(
+      fs.readFileSync(environmentFile, 'utf8').split('\n').filter((line) => line.includes('=')).map((line) => line.split(/=(.*)/s)))
+    fs.rmSync(environmentFile)
+    Object.assign(process.env, daemon.exports)
+    return daemon
+  }
+
+  /** The process that serves: the script replaces itself by it. */
+  get pid() {
+    return this.child.pid
+  }
+
+  async nodeStatus() {
+    const response = await fetch(`${this.exports.E2B_API_URL}/sandboxes`, { headers: { 'X-API-Key': this.exports.E2B_API_KEY } })
+    return response.json()
+  }
+
+  /** Waits until so many sandboxes are warm: their agents are counted in the cgroups. */
+  async warm(count) {
+    const parent = ['/sys/fs/cgroup/memory/holt', '/sys/fs/cgroup/holt'].find((directory) => fs.existsSync(directory))
+    for (let i = 0; i < 6000; i++) {
+      const claimed = (await this.nodeStatus()).length
+      const all = parent && fs.existsSync(parent) ? fs.readdirSync(parent, { withFileTypes: true }).filter((entry) => entry.isDirectory()).length : 0
+      if (all - claimed >= count) {
+        await new Promise((resolve) => setTimeout(resolve, 1500))
+        return
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    throw new Error(`no ${count} warm sandboxes`)
+  }
+
+  async stop() {
+    const ended = new Promise((resolve) => this.child.on('exit', resolve))
+    this.child.kill('SIGTERM')
+    await ended
+  }
+}

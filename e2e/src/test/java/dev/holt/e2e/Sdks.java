@@ -1,0 +1,124 @@
+package dev.holt.e2e;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** The clients under test: the newest of each SDK, 2.45 as the oldest that Holt promises to serve, and the CLI. */
+final class Sdks {
+    private static final Duration INSTALL_LIMIT = Duration.ofMinutes(10);
+    private static final Duration SUITE_LIMIT = Duration.ofMinutes(15);
+    private final Path home = Repository.e2e().resolve("target/sdks");
+
+    /** Installs what is not there yet. Registries fail now and then: each step is tried three times. */
+    static Sdks install() {
+        Sdks sdks = new Sdks();
+        sdks.javascript();
+        sdks.python("newest", "e2b");
+        sdks.python("oldest", "e2b==2.45.*");
+        return sdks;
+    }
+
+    private void javascript() {
+        Path directory = Repository.e2e().resolve("javascript");
+        if (!Files.exists(directory.resolve("node_modules/e2b-oldest/package.json"))) {
+            threeTimes(directory, List.of("npm", "install", "--no-package-lock", "--no-fund", "--no-audit"));
+        }
+    }
+
+    private void python(String name, String requirement) {
+        Path environment = home.resolve(name);
+        if (Files.exists(environment.resolve("installed"))) {
+            return;
+        }
+        try {
+            Files.createDirectories(home);
+            threeTimes(home, List.of("python3", "-m", "venv", environment.toString()));
+            threeTimes(
+                    home,
+                    List.of(
+                            environment.resolve("bin/pip").toString(),
+                            "install",
+                            "--quiet",
+                            requirement,
+                            "pytest",
+                            "httpx"));
+            Files.createFile(environment.resolve("installed"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Runs every JavaScript suite with the SDK of that package name ({@code e2b} or {@code e2b-oldest}). */
+    void runJavascript(Holt holt, String sdk) {
+        Path directory = Repository.e2e().resolve("javascript");
+        try (Stream<Path> files = Files.list(directory)) {
+            Stream<String> suites = files.map(file -> file.getFileName().toString())
+                    .filter(name -> name.endsWith(".test.mjs"))
+                    .sorted();
+            Map<String, String> environment = new HashMap<>(holt.environment());
+            environment.put("HOLT_E2E_SDK", sdk);
+            run(
+                    directory,
+                    environment,
+                    Stream.concat(Stream.of("node", "--test", "--test-reporter=spec", "--test-concurrency=1"), suites));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Runs every Python suite in the environment of that name ({@code newest} or {@code oldest}). */
+    void runPython(Holt holt, String environmentName) {
+        run(
+                Repository.e2e().resolve("python"),
+                holt.environment(),
+                Stream.of(
+                        home.resolve(environmentName).resolve("bin/python").toString(),
+                        "-m",
+                        "pytest",
+                        "-q",
+                        "-p",
+                        "no:cacheprovider",
+                        "--durations=5"));
+    }
+
+    /** Runs one JavaScript program and returns what it printed. */
+    String script(Holt holt, String file, String... arguments) {
+        return run(
+                Repository.e2e().resolve("javascript"),
+                holt.environment(),
+                Stream.concat(Stream.of("node", file), Stream.of(arguments)));
+    }
+
+    /** Runs the E2B command line. */
+    String e2bCli(Holt holt, String... arguments) {
+        return run(
+                Repository.e2e().resolve("javascript"),
+                holt.environment(),
+                Stream.concat(Stream.of("node_modules/.bin/e2b"), Stream.of(arguments)));
+    }
+
+    private static String run(Path directory, Map<String, String> environment, Stream<String> command) {
+        Command done = Command.run(directory, environment, SUITE_LIMIT, command.toList());
+        System.out.println(done.output());
+        return done.succeeded().output();
+    }
+
+    private static void threeTimes(Path directory, List<String> command) {
+        for (int attempt = 1; ; attempt++) {
+            Command done = Command.run(directory, Map.of(), INSTALL_LIMIT, command);
+            if (done.exitCode() == 0) {
+                return;
+            }
+            if (attempt == 3) {
+                done.succeeded();
+            }
+        }
+    }
+}

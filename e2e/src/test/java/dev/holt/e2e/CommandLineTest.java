@@ -13,7 +13,7 @@ final class CommandLineTest {
 
     @Test
     void bothCommandLinesSeeTheSameSandboxes() {
-        try (Holt holt = Holt.start("container", Map.of("HOLT_WARM_SANDBOXES", "1"))) {
+        try (Holt holt = Holt.start("container", Map.of("HOLT_POOL_WARM", "1"))) {
             JsonNode created = JsonMapper.shared()
                     .readTree(
                             holt.cli("sandbox", "create", "--json").succeeded().output());
@@ -47,7 +47,7 @@ final class CommandLineTest {
 
     @Test
     void keysAreMadeListedAndRevoked() {
-        try (Holt holt = Holt.start("container", Map.of("HOLT_WARM_SANDBOXES", "0"))) {
+        try (Holt holt = Holt.start("container", Map.of("HOLT_POOL_WARM", "0"))) {
             JsonNode made = JsonMapper.shared()
                     .readTree(holt.cli("api-key", "create", "second", "--json")
                             .succeeded()

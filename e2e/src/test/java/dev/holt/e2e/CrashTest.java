@@ -13,7 +13,7 @@ final class CrashTest {
     @ParameterizedTest
     @ValueSource(strings = {"container", "gvisor"})
     void sandboxesAndTheirCommandsOutliveTheDaemon(String runtime) throws Exception {
-        try (Holt holt = Holt.start(runtime, Map.of("HOLT_WARM_SANDBOXES", "1"))) {
+        try (Holt holt = Holt.start(runtime, Map.of("HOLT_POOL_WARM", "1"))) {
             String left = sdks.script(holt, "before-crash.mjs").strip();
             holt.crash();
             Thread.sleep(1500); // long enough for the command that ends meanwhile
@@ -25,7 +25,7 @@ final class CrashTest {
     @ParameterizedTest
     @ValueSource(strings = {"container"})
     void createsThatTheCrashInterruptedLeaveNothing(String runtime) throws Exception {
-        try (Holt holt = Holt.start(runtime, Map.of("HOLT_WARM_SANDBOXES", "0"))) {
+        try (Holt holt = Holt.start(runtime, Map.of("HOLT_POOL_WARM", "0"))) {
             Process storm = new ProcessBuilder("node", "create-storm.mjs")
                     .directory(Repository.e2e().resolve("javascript").toFile())
                     .redirectErrorStream(true)

@@ -31,7 +31,7 @@ final class Holt implements AutoCloseable {
             state = Files.createDirectories(Path.of("/var/lib/holt-e2e"));
             run = Files.createDirectories(Path.of("/run/holt-e2e"));
             Path files = Files.createDirectories(Repository.e2e().resolve("target/holt"));
-            environmentFile = files.resolve("environment");
+            environmentFile = state.resolve("client.env");
             log = files.resolve("holt-" + runtime + "-" + Instant.now().toEpochMilli() + ".log");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -41,7 +41,10 @@ final class Holt implements AutoCloseable {
         settings.put("HOLT_RUN_DIRECTORY", run.toString());
         settings.put("HOLT_CONTROL_LISTEN", "127.0.0.1:" + freePort());
         settings.put("HOLT_TRAFFIC_LISTEN", "127.0.0.1:" + freePort());
-        settings.put("HOLT_RUNTIME", runtime);
+        settings.put("HOLT_NODE_RUNTIME", runtime);
+        // another name and block of addresses than a Holt that this host may run
+        settings.put("HOLT_NETWORK_NAME", "holte2e");
+        settings.put("HOLT_NETWORK_ADDRESSES", "10.92.0.0/20");
         settings.putAll(more);
     }
 
@@ -60,8 +63,7 @@ final class Holt implements AutoCloseable {
     private void launch() {
         try {
             Files.deleteIfExists(environmentFile);
-            ProcessBuilder builder = new ProcessBuilder(
-                            Repository.holt().toString(), "serve", "--env-file", environmentFile.toString())
+            ProcessBuilder builder = new ProcessBuilder(Repository.holt().toString(), "serve")
                     .redirectErrorStream(true)
                     .redirectInput(
                             ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
@@ -92,7 +94,7 @@ final class Holt implements AutoCloseable {
                 int equals = line.indexOf('=');
                 environment.put(line.substring(0, equals), line.substring(equals + 1));
             });
-            environment.put("HOLT_E2E_RUNTIME", settings.getOrDefault("HOLT_RUNTIME", "auto"));
+            environment.put("HOLT_E2E_RUNTIME", settings.getOrDefault("HOLT_NODE_RUNTIME", "auto"));
             return environment;
         } catch (IOException e) {
             throw new UncheckedIOException(e);

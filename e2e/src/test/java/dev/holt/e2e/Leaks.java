@@ -59,13 +59,11 @@ final class Leaks {
                 .forEach(line -> things.add("mount " + line));
         children("/run/netns").forEach(name -> things.add("network namespace " + name));
         children("/sys/class/net").forEach(name -> things.add("link " + name));
-        for (String root : List.of(
-                "/sys/fs/cgroup/memory/holt",
-                "/sys/fs/cgroup/pids/holt",
-                "/sys/fs/cgroup/holt",
-                "/sys/fs/cgroup/unified/holt",
-                "/sys/fs/cgroup/freezer/holt")) {
-            directories(root).forEach(name -> things.add("cgroup " + root + "/" + name));
+        // <hierarchy>/<network name>/<engine>/<sandbox>; the parents stay and are no leak
+        for (String hierarchy : List.of("memory", "pids", "freezer", "cpu", "unified", ".")) {
+            String parent = Path.of("/sys/fs/cgroup", hierarchy, "holte2e").toString();
+            directories(parent).forEach(engine -> directories(parent + "/" + engine)
+                    .forEach(name -> things.add("cgroup " + parent + "/" + engine + "/" + name)));
         }
         children("/sys/block").filter(name -> name.startsWith("loop")).forEach(name -> {
             Path backing = Path.of("/sys/block", name, "loop/backing_file");

@@ -6,8 +6,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every suite of both SDKs, newest and oldest, on both runtimes. */
 final class SdkSuitesTest {
-    private static final Map<String, String> SETTINGS =
-            Map.of("HOLT_WARM_SANDBOXES", "2", "HOLT_METRICS_INTERVAL", "1");
+    private static final Map<String, String> SETTINGS = Map.of("HOLT_POOL_WARM", "2", "HOLT_METRICS_INTERVAL", "1");
     private final Sdks sdks = Sdks.install();
 
     @ParameterizedTest

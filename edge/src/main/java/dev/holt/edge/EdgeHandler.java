@@ -57,10 +57,19 @@ final class EdgeHandler extends Handler.Abstract {
             if (listenerPort == null) {
                 return false;
             }
-            target = config.debug()
-                    ? newestSandbox(host, listenerPort)
-                    : new Target.Invalid(
-                            "the host '" + shown(host) + "' names no sandbox; expected <port>-<id>.<domain>");
+            if (SignedFiles.isSigned(request)) {
+                Optional<SandboxId> signer = SignedFiles.signer(request, node);
+                if (signer.isEmpty()) {
+                    JsonAnswer.error(response, callback, new ErrorBody(401, "invalid signature"));
+                    return true;
+                }
+                target = new Target.Sandbox(signer.get().value(), ENVD_PORT);
+            } else {
+                target = config.debug()
+                        ? newestSandbox(host, listenerPort)
+                        : new Target.Invalid(
+                                "the host '" + shown(host) + "' names no sandbox; expected <port>-<id>.<domain>");
+            }
         }
         switch (target) {
             case Target.Sandbox sandbox -> serve(sandbox, host, request, response, callback);

@@ -1,11 +1,13 @@
 package dev.holt.edge;
 
+import dev.holt.wire.id.SandboxId;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the target out of {@code Host: <port>-<id>[-<anything>].<domain>}, or out of the routing headers when the host
+ * Reads the target out of {@code Host: <port>-<id>[-<anything>].<domain>} (in any domain when the id has the form of one, in our
+ * own whatever it looks like), or out of the routing headers when the host
  * can't name a sandbox: localhost, an IP address or {@code sandbox.*}. Never throws, whatever the text.
  */
 final class TargetParser {
@@ -54,15 +56,18 @@ final class TargetParser {
 
     private Target fromHost(String name) {
         int dot = name.indexOf('.');
-        if (dot <= 0 || !isOurs(name, dot + 1)) {
-            return Target.NONE;
-        }
         int dash = name.indexOf('-');
-        if (dash <= 0 || dash > dot || !isNumber(name, dash)) {
+        if (dot <= 0 || dash <= 0 || dash > dot || !isNumber(name, dash)) {
             return Target.NONE;
         }
         int end = name.indexOf('-', dash + 1);
-        return target(name.substring(dash + 1, end < 0 || end > dot ? dot : end), name.substring(0, dash));
+        String id = name.substring(dash + 1, end < 0 || end > dot ? dot : end);
+        // a domain that we were not told of may be one that another proxy before us serves
+        if (!isOurs(name, dot + 1)
+                && SandboxId.parse(id.toLowerCase(Locale.ROOT)).isEmpty()) {
+            return Target.NONE;
+        }
+        return target(id, name.substring(0, dash));
     }
 
     private boolean isOurs(String name, int from) {

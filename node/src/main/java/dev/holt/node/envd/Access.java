@@ -1,12 +1,12 @@
 package dev.holt.node.envd;
 
 import dev.holt.http.HttpFailure;
+import dev.holt.wire.files.FileSignature;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
-import java.util.Base64;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.util.Fields;
 import org.jspecify.annotations.Nullable;
@@ -56,13 +56,13 @@ final class Access {
             throw new HttpFailure(UNAUTHORIZED, "missing signature query parameter");
         }
         String expiration = query.getValue("signature_expiration");
-        Long expires = expiration == null ? null : expiration(expiration);
-        String expected = sign(
+        OptionalLong expires = expiration == null ? OptionalLong.empty() : OptionalLong.of(expiration(expiration));
+        FileSignature expected = FileSignature.of(
                 orEmpty(query.getValue("path")), operation, orEmpty(query.getValue("username")), token.get(), expires);
-        if (!matches(expected, signature)) {
+        if (!expected.matches(signature)) {
             throw new HttpFailure(UNAUTHORIZED, "invalid signature");
         }
-        if (expires != null && expires < Instant.now().getEpochSecond()) {
+        if (expires.isPresent() && expires.getAsLong() < Instant.now().getEpochSecond()) {
             throw new HttpFailure(UNAUTHORIZED, "signature is already expired");
         }
     }
@@ -73,17 +73,6 @@ final class Access {
         } catch (NumberFormatException nonsense) {
             throw new HttpFailure(
                     BAD_REQUEST, "signature_expiration must be a unix time in seconds; got '" + text + "'");
-        }
-    }
-
-    /** The signature of one operation on one file. */
-    static String sign(String path, String operation, String user, String token, @Nullable Long expires) {
-        String text = path + ":" + operation + ":" + user + ":" + token + (expires == null ? "" : ":" + expires);
-        try {
-            byte[] hash = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-            return "v1_" + Base64.getEncoder().withoutPadding().encodeToString(hash);
-        } catch (NoSuchAlgorithmException impossible) {
-            throw new IllegalStateException("every Java has SHA-256", impossible);
         }
     }
 

@@ -390,9 +390,9 @@ final class RunningProcess {
         }
     }
 
-    /** Sends one signal to the process itself. */
+    /** Sends one signal to the process and its group: what a shell started ends with the shell. */
     void signal(int number) {
-        agent.signal(pid, number, false);
+        agent.signal(pid, number, true);
     }
 
     /** @throws ConnectFailure internal when it has no terminal */

@@ -2,6 +2,7 @@ package dev.holt.node.envd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holt.wire.files.FileSignature;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.OptionalLong;
 import java.util.Random;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
@@ -416,13 +418,22 @@ class FilesTest {
 
     private static String signature(String path, String operation, String user, @Nullable Long expires) {
         return "&signature="
-                + URLEncoder.encode(Access.sign(path, operation, user, TestEnvd.TOKEN, expires), StandardCharsets.UTF_8)
+                + URLEncoder.encode(
+                        FileSignature.of(
+                                        path,
+                                        operation,
+                                        user,
+                                        TestEnvd.TOKEN,
+                                        expires == null ? OptionalLong.empty() : OptionalLong.of(expires))
+                                .text(),
+                        StandardCharsets.UTF_8)
                 + (expires == null ? "" : "&signature_expiration=" + expires);
     }
 
     @Test
     void signsAsTheClientsDo() {
-        assertThat(Access.sign("/a b", "read", "user", "token", null))
+        assertThat(FileSignature.of("/a b", "read", "user", "token", OptionalLong.empty())
+                        .text())
                 .isEqualTo("v1_"
                         + java.util.Base64.getEncoder()
                                 .withoutPadding()

@@ -11,6 +11,7 @@ import dev.holt.node.pool.Lease;
 import dev.holt.node.pool.Leases;
 import dev.holt.node.pool.Pool;
 import dev.holt.node.runtime.InstanceSpec;
+import dev.holt.node.runtime.InstanceSpec.BindFile;
 import dev.holt.node.runtime.RuntimeInstance;
 import dev.holt.node.runtime.SandboxRuntime;
 import dev.holt.nodeapi.NodeException;
@@ -18,6 +19,7 @@ import dev.holt.wire.id.SandboxId;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -34,6 +36,9 @@ final class ColdStart {
     private final Journal journal;
     private final LogStore logs;
     private final Pool<Slot> slots;
+    /** In place of sudo, where a runtime needs that. */
+    private final Optional<Path> sudo;
+
     private final String bootId = Journal.bootId();
     private final SecureRandom random = new SecureRandom();
     /** Starts are bound by CPU: more at once than this only makes each of them slower. */
@@ -48,6 +53,10 @@ final class ColdStart {
         this.nameservers = config.network().nameservers().stream()
                 .map(block -> block.address(0).getHostAddress())
                 .toList();
+        this.sudo = parts.runtimes().stream()
+                        .allMatch(runtime -> runtime.capabilities().honoursSetuid())
+                ? Optional.empty()
+                : Optional.of(GuestSudo.unpack(config.stateDirectory().resolve("guest")));
     }
 
     /**
@@ -78,6 +87,16 @@ final class ColdStart {
             steps.taken(CreateStep.SLOT, id);
 
             AgentToken token = AgentToken.random(random);
+            Map<String, String> environment = new HashMap<>(Map.of(
+                    "HOLT_AGENT_TOKEN",
+                    token.hex(),
+                    "HOLT_AGENT_PEER",
+                    slot.gatewayAddress().getHostAddress()));
+            List<BindFile> files = List.of();
+            if (!runtime.capabilities().honoursSetuid()) {
+                environment.put("HOLT_AGENT_SUDO", "1");
+                files = GuestSudo.over(root.path(), sudo.orElseThrow());
+            }
             RuntimeInstance instance = runtime.start(new InstanceSpec(
                     id,
                     directory,
@@ -86,12 +105,8 @@ final class ColdStart {
                     id.value(),
                     kind.resources(),
                     parts.agent(),
-                    Map.of(
-                            "HOLT_AGENT_TOKEN",
-                            token.hex(),
-                            "HOLT_AGENT_PEER",
-                            slot.gatewayAddress().getHostAddress()),
-                    List.of()));
+                    environment,
+                    files));
             leases.add((Lease) instance::close);
             steps.taken(CreateStep.INSTANCE, id);
 

@@ -296,6 +296,6 @@ final class FakeWorld {
     }
 
     private static RuntimeCapabilities capabilities() {
-        return new RuntimeCapabilities(true, true, true, true, false);
+        return new RuntimeCapabilities(true, true, true, true, false, true);
     }
 }

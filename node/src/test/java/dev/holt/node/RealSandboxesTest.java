@@ -204,6 +204,33 @@ final class RealSandboxesTest {
 
     @ParameterizedTest
     @EnumSource(Isolation.class)
+    void ordinaryUsersBecomeRootBySudo(Isolation isolation) throws Exception {
+        SandboxRuntime runtime = host.runtime(host.engine(isolation));
+        Path state = Files.createTempDirectory(host.state().resolveSibling(""), "node");
+        LeakCheck shared = host.leakCheck();
+        try (LocalNode node = start(state, runtime, 0, true)) {
+            GuestAgent agent = node.envdSandboxes()
+                    .find(node.create(request(NetworkPolicy.OPEN)).id())
+                    .orElseThrow()
+                    .agent();
+            assertThat(TestSandbox.shell(
+                            agent, "user", "sudo id -un; echo in | sudo tee /root/file; sudo -u user id -un"))
+                    .isEqualTo(new TestSandbox.Ended(0, "root\nin\nuser\n"));
+            assertThat(TestSandbox.shell(agent, "user", "sudo sh -c 'exit 7'").code())
+                    .isEqualTo(7);
+            assertThat(TestSandbox.shell(agent, "user", "sudo apt-get --version | head -1")
+                            .output())
+                    .startsWith("apt ");
+            assertThat(TestSandbox.shell(agent, "bin", "sudo -n true").code())
+                    .as("a user without a rule")
+                    .isEqualTo(1);
+        }
+        HostCommand.of("rm", "--recursive", state.toString()).runOrFail();
+        shared.assertNothingLeft();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Isolation.class)
     void aFailureAfterAnyStepLeavesNothingOnTheHost(Isolation isolation) throws Exception {
         SandboxRuntime runtime = host.runtime(host.engine(isolation));
         Path state = Files.createTempDirectory(host.state().resolveSibling(""), "node");

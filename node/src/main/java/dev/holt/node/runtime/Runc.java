@@ -23,7 +23,7 @@ record Runc(Path binary) implements OciEngine {
 
     @Override
     public RuntimeCapabilities capabilities() {
-        return new RuntimeCapabilities(false, false, true, false, false);
+        return new RuntimeCapabilities(false, false, true, false, false, true);
     }
 
     @Override

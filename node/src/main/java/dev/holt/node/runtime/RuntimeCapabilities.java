@@ -9,10 +9,12 @@ package dev.holt.node.runtime;
  * @param guestMemoryIsOwn whether /proc/meminfo inside shows the guest's own memory and not the host's
  * @param consumesAddress whether an instance takes addresses and routes out of its network namespace when it starts and never
  *     puts them back: the namespace must then be given them again before its next instance
+ * @param honoursSetuid whether programs with a set-user-id bit work inside; where not, instances need the agent's own sudo
  */
 public record RuntimeCapabilities(
         boolean keepsMemoryOnDisk,
         boolean forksWithMemory,
         boolean freezes,
         boolean guestMemoryIsOwn,
-        boolean consumesAddress) {}
+        boolean consumesAddress,
+        boolean honoursSetuid) {}

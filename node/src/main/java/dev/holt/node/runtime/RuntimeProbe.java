@@ -161,9 +161,9 @@ public final class RuntimeProbe {
 
     private static Report report(
             Isolation isolation, String name, Path binary, Optional<String> version, OciEngine engine) {
-        String weakness = engine instanceof Runsc runsc && !runsc.knownFlags().contains("allow-suid")
-                ? "works, but this build ignores set-user-id: sudo fails inside; a build of 2026 or later does not"
-                : "works";
+        String weakness = engine.capabilities().honoursSetuid()
+                ? "works"
+                : "works; this build ignores set-user-id, so sudo inside is Holt's own, and no other such program works";
         return new Report(isolation, name, Optional.of(binary), version, Optional.of(engine), weakness);
     }
 

@@ -97,7 +97,7 @@ inSandbox('signed addresses work without a token, and only as signed', async (sa
   assert.equal(fetched.body.toString(), 'for the bearer')
   download.searchParams.set('path', '/etc/passwd')
   assert.equal((await edgeRequest(download.host, download.pathname + download.search)).status, 401)
-  const unsigned = await edgeRequest(download.host, '/files?path=signed.txt')
+  const unsigned = await edgeRequest(sandbox.getHost(49983), '/files?path=signed.txt')
   assert.equal(unsigned.status, 401)
   const upload = new URL(await sandbox.uploadUrl('uploaded.txt'))
   const boundary = 'holt-boundary'

@@ -40,7 +40,7 @@ async function createUntilOutput() {
 
 async function creates(runtime) {
   const goals = { container: [25, 60], gvisor: [45, 120] }[runtime]
-  const daemon = await Daemon.start({ HOLT_RUNTIME: runtime, HOLT_WARM_SANDBOXES: '50', HOLT_SLOT_POOL_SIZE: '60' })
+  const daemon = await Daemon.start({ HOLT_NODE_RUNTIME: runtime, HOLT_POOL_WARM: '50', HOLT_POOL_SLOTS: '60' })
   const podman = new Podman(baseRootFileSystem())
   try {
     const single = []
@@ -93,7 +93,7 @@ P`, { timeoutMs: 120_000 })
 }
 
 async function cold(runtime) {
-  const daemon = await Daemon.start({ HOLT_RUNTIME: runtime, HOLT_WARM_SANDBOXES: '0' })
+  const daemon = await Daemon.start({ HOLT_NODE_RUNTIME: runtime, HOLT_POOL_WARM: '0' })
   const runsc = ['/usr/local/lib/holt/runsc', '/usr/local/bin/runsc', '/usr/bin/runsc'].find((file) => fs.existsSync(file))
   const engine = runtime === 'container'
     ? new RawEngine('runc', 'runc', [])
@@ -122,7 +122,7 @@ async function cold(runtime) {
 }
 
 async function transfers() {
-  const daemon = await Daemon.start({ HOLT_RUNTIME: 'container', HOLT_WARM_SANDBOXES: '1' })
+  const daemon = await Daemon.start({ HOLT_NODE_RUNTIME: 'container', HOLT_POOL_WARM: '1' })
   const nginx = await Nginx.start()
   const file = path.join(nginx.directory, 'big')
   const chunk = crypto.randomBytes(8 << 20)
@@ -162,7 +162,7 @@ async function transfers() {
 }
 
 async function proxied() {
-  const daemon = await Daemon.start({ HOLT_RUNTIME: 'container', HOLT_WARM_SANDBOXES: '1' })
+  const daemon = await Daemon.start({ HOLT_NODE_RUNTIME: 'container', HOLT_POOL_WARM: '1' })
   const program = path.join(os.tmpdir(), `holt-bench-server-${process.pid}`)
   await run('musl-gcc', '-O2', '-static', '-o', program, path.join(root, 'bench', 'server.c'))
   try {
@@ -190,7 +190,7 @@ async function proxied() {
 
 async function memory(runtime) {
   const goal = { container: 4, gvisor: 18 }[runtime]
-  const daemon = await Daemon.start({ HOLT_RUNTIME: runtime, HOLT_WARM_SANDBOXES: '0' })
+  const daemon = await Daemon.start({ HOLT_NODE_RUNTIME: runtime, HOLT_POOL_WARM: '0' })
   try {
     await new Promise((resolve) => setTimeout(resolve, 10_000))
     const idle = residentMegabytes(daemon.pid)
@@ -217,7 +217,7 @@ async function memory(runtime) {
 async function start() {
   const all = []
   for (let i = 0; i < 6; i++) {
-    const daemon = await Daemon.start({ HOLT_RUNTIME: 'container', HOLT_WARM_SANDBOXES: '0' })
+    const daemon = await Daemon.start({ HOLT_NODE_RUNTIME: 'container', HOLT_POOL_WARM: '0' })
     if (i > 0) all.push(daemon.readyMilliseconds)
     await daemon.stop()
   }

@@ -22,6 +22,9 @@ final class ServeCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();
 
+    @Mixin
+    private EnvFileOption envFile = new EnvFileOption();
+
     ServeCommand(CommandContext context) {
         this.context = context;
     }
@@ -30,9 +33,11 @@ final class ServeCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Settings settings = options.read(context);
         Logging.setLevel(settings.get(SettingsTable.LOG_LEVEL));
+        envFile.prepare();
         var log = LoggerFactory.getLogger(ServeCommand.class);
         try (Shutdown shutdown = Shutdown.ofThisThread();
                 Holt holt = Holt.start(settings, VersionCommand.version(), log::info)) {
+            envFile.write(holt);
             log.info("clients find this Holt at {}", holt.clientVariables().get("E2B_API_URL"));
             shutdown.await();
             log.info("stopping");

@@ -1,24 +1,17 @@
 package dev.holt.app.cli;
 
 import dev.holt.app.client.ExitCode;
-import dev.holt.app.server.EnvFile;
 import dev.holt.app.server.Holt;
 import dev.holt.app.server.Logging;
 import dev.holt.app.server.SelfTest;
 import dev.holt.app.server.Shutdown;
-import dev.holt.app.server.StartFailure;
 import dev.holt.app.settings.Settings;
 import dev.holt.app.settings.SettingsTable;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 @Command(
         name = "up",
@@ -30,11 +23,8 @@ final class UpCommand implements Callable<Integer> {
     @Mixin
     private SettingsOptions options = new SettingsOptions();
 
-    @Option(
-            names = "--env-file",
-            paramLabel = "FILE",
-            description = "Write what clients need there too, as KEY=value lines, once Holt is ready.")
-    private @Nullable Path envFile;
+    @Mixin
+    private EnvFileOption envFile = new EnvFileOption();
 
     UpCommand(CommandContext context) {
         this.context = context;
@@ -44,33 +34,19 @@ final class UpCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Settings settings = options.read(context);
         Logging.setLevel(settings.get(SettingsTable.LOG_LEVEL));
-        Optional<Path> file = Optional.ofNullable(envFile).map(Path::toAbsolutePath);
-        if (file.isPresent()) {
-            // a client that waits for the file must not find that of an earlier run
-            Files.deleteIfExists(file.get());
-        }
+        envFile.prepare();
         try (Shutdown shutdown = Shutdown.ofThisThread();
                 Holt holt = Holt.start(
                         settings,
                         VersionCommand.version(),
                         line -> context.err().println("holt: " + line))) {
             SelfTest.Result result = SelfTest.run(holt.clientVariables());
-            if (file.isPresent()) {
-                writeEnvFile(file.get(), holt);
-            }
+            envFile.write(holt);
             print(holt, result);
             shutdown.await();
             context.err().println("holt: stopping; sandboxes run on, and the next start finds them");
         }
         return ExitCode.OK;
-    }
-
-    private static void writeEnvFile(Path file, Holt holt) {
-        try {
-            EnvFile.write(file, holt.clientVariables());
-        } catch (IOException e) {
-            throw new StartFailure("The file of --env-file can't be written: " + e, e);
-        }
     }
 
     private void print(Holt holt, SelfTest.Result result) {

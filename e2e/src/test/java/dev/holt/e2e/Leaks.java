@@ -62,8 +62,9 @@ final class Leaks {
         // <hierarchy>/<network name>/<engine>/<sandbox>; the parents stay and are no leak
         for (String hierarchy : List.of("memory", "pids", "freezer", "cpu", "unified", ".")) {
             String parent = Path.of("/sys/fs/cgroup", hierarchy, "holte2e").toString();
-            directories(parent).forEach(engine -> directories(parent + "/" + engine)
-                    .forEach(name -> things.add("cgroup " + parent + "/" + engine + "/" + name)));
+            directories(parent)
+                    .forEach(engine -> directories(parent + "/" + engine)
+                            .forEach(name -> things.add("cgroup " + parent + "/" + engine + "/" + name)));
         }
         children("/sys/block").filter(name -> name.startsWith("loop")).forEach(name -> {
             Path backing = Path.of("/sys/block", name, "loop/backing_file");

@@ -2,6 +2,7 @@ package dev.holt.node.envd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holt.wire.files.FileSignature;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -13,7 +14,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
-import dev.holt.wire.files.FileSignature;
 import java.util.OptionalLong;
 import java.util.Random;
 import java.util.zip.GZIPInputStream;
@@ -418,13 +418,22 @@ class FilesTest {
 
     private static String signature(String path, String operation, String user, @Nullable Long expires) {
         return "&signature="
-                + URLEncoder.encode(FileSignature.of(path, operation, user, TestEnvd.TOKEN, expires == null ? OptionalLong.empty() : OptionalLong.of(expires)).text(), StandardCharsets.UTF_8)
+                + URLEncoder.encode(
+                        FileSignature.of(
+                                        path,
+                                        operation,
+                                        user,
+                                        TestEnvd.TOKEN,
+                                        expires == null ? OptionalLong.empty() : OptionalLong.of(expires))
+                                .text(),
+                        StandardCharsets.UTF_8)
                 + (expires == null ? "" : "&signature_expiration=" + expires);
     }
 
     @Test
     void signsAsTheClientsDo() {
-        assertThat(FileSignature.of("/a b", "read", "user", "token", OptionalLong.empty()).text())
+        assertThat(FileSignature.of("/a b", "read", "user", "token", OptionalLong.empty())
+                        .text())
                 .isEqualTo("v1_"
                         + java.util.Base64.getEncoder()
                                 .withoutPadding()

@@ -27,30 +27,42 @@ export function residentMegabytes(pid) {
   return Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
 }
 
-/** Memory charged to the cgroup of one sandbox in MiB, on either cgroup layout. */
+const networkName = 'holtbench'
+
+/** The control groups of all sandboxes of the daemon under test, on either cgroup layout. */
+function controlGroups() {
+  const parent = [`/sys/fs/cgroup/memory/${networkName}`, `/sys/fs/cgroup/${networkName}`].find((directory) => fs.existsSync(directory))
+  if (parent === undefined) return []
+  const directories = (of) => fs.readdirSync(of, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => path.join(of, entry.name))
+  return directories(parent).flatMap(directories)
+}
+
+/** Memory charged to the cgroup of one sandbox in MiB. */
 export function cgroupMegabytes(sandboxId) {
-  const v1 = `/sys/fs/cgroup/memory/holt/${sandboxId}/memory.usage_in_bytes`
-  const v2 = `/sys/fs/cgroup/holt/${sandboxId}/memory.current`
-  return Number(fs.readFileSync(fs.existsSync(v1) ? v1 : v2, 'utf8')) / 2 ** 20
+  const group = controlGroups().find((directory) => path.basename(directory) === sandboxId)
+  const file = ['memory.usage_in_bytes', 'memory.current'].map((name) => path.join(group, name)).find((name) => fs.existsSync(name))
+  return Number(fs.readFileSync(file, 'utf8')) / 2 ** 20
 }
 
 /** A `holt serve` with state, ports and settings of its own. */
 export class Daemon {
   static async start(settings) {
     const directory = '/var/lib/holt-bench'
-    const environmentFile = path.join('/run', `holt-bench-${process.pid}.env`)
+    const environmentFile = path.join(directory, 'client.env')
     fs.rmSync(environmentFile, { force: true })
     const environment = {
       ...process.env,
       HOLT_STATE_DIRECTORY: directory,
       HOLT_RUN_DIRECTORY: '/run/holt-bench',
+      HOLT_NETWORK_NAME: networkName,
+      HOLT_NETWORK_ADDRESSES: '10.93.0.0/20',
       HOLT_CONTROL_LISTEN: `127.0.0.1:${await freePort()}`,
       HOLT_TRAFFIC_LISTEN: `127.0.0.1:${await freePort()}`,
       ...settings,
     }
     const started = performance.now()
     const log = fs.openSync('/tmp/holt-bench.log', 'a')
-    const child = spawn(path.join(root, 'holt'), ['serve', '--env-file', environmentFile], { env: environment, stdio: ['ignore', log, log] })
+    const child = spawn(path.join(root, 'holt'), ['serve'], { env: environment, stdio: ['ignore', log, log] })
     const daemon = new Daemon()
     daemon.child = child
     let ended = false
@@ -62,7 +74,6 @@ export class Daemon {
     daemon.readyMilliseconds = performance.now() - started
     daemon.exports = Object.fromEntries(
       fs.readFileSync(environmentFile, 'utf8').split('\n').filter((line) => line.includes('=')).map((line) => line.split(/=(.*)/s)))
-    fs.rmSync(environmentFile)
     Object.assign(process.env, daemon.exports)
     return daemon
   }
@@ -79,10 +90,9 @@ export class Daemon {
 
   /** Waits until so many sandboxes are warm: their agents are counted in the cgroups. */
   async warm(count) {
-    const parent = ['/sys/fs/cgroup/memory/holt', '/sys/fs/cgroup/holt'].find((directory) => fs.existsSync(directory))
     for (let i = 0; i < 6000; i++) {
       const claimed = (await this.nodeStatus()).length
-      const all = parent && fs.existsSync(parent) ? fs.readdirSync(parent, { withFileTypes: true }).filter((entry) => entry.isDirectory()).length : 0
+      const all = controlGroups().length
       if (all - claimed >= count) {
         await new Promise((resolve) => setTimeout(resolve, 1500))
         return

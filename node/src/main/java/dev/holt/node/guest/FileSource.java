@@ -46,8 +46,11 @@ public final class FileSource implements AutoCloseable {
         return entry;
     }
 
-    /** Asks for bytes; the range before must have been read to its end. */
+    /** Asks for bytes; all of the range before must have been read. */
     public void range(long offset, long length) {
+        if (inRange && frameLeft == 0) {
+            endRange(connection.receiveHead(PATIENCE));
+        }
         if (inRange) {
             throw new IllegalStateException("the range before was not read to its end");
         }

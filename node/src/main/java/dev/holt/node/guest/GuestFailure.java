@@ -8,11 +8,13 @@ public sealed class GuestFailure extends RuntimeException permits GuestUnreachab
     private static final long serialVersionUID = 1L;
 
     private final int number;
+    private final String text;
 
     /** A failure that the agent told of, with its Linux error number. */
     public GuestFailure(int number, String message) {
         super(message);
         this.number = number;
+        this.text = message;
     }
 
     /** A failure found on this side. */
@@ -23,6 +25,12 @@ public sealed class GuestFailure extends RuntimeException permits GuestUnreachab
     GuestFailure(Errno errno, String message, Throwable cause) {
         super(message, cause);
         this.number = errno.number();
+        this.text = message;
+    }
+
+    /** What happened to what, in the agent's words or ours. */
+    public String text() {
+        return text;
     }
 
     /** The kind of failure. */

@@ -342,13 +342,14 @@ class ProcessServiceTest {
     void runningCommandsAreKnownAfterARestart() throws Exception {
         int pid;
         int ended;
+        Path go = envd.work().resolve("go-" + System.nanoTime());
         Path gone = envd.work().resolve("gone-" + System.nanoTime());
         try (TestEnvd.Stream stream = envd.stream(
                         "process.Process/Start",
                         TestEnvd.command("cat", "\"envs\":{\"K\":\"v\"}", "\"tag\":\"kept\""));
                 TestEnvd.Stream other = envd.stream(
                         "process.Process/Start",
-                        TestEnvd.command("read line; echo last; touch " + gone + "; exit 7"))) {
+                        TestEnvd.command("while ! test -e " + go + "; do sleep 0.01; done; touch " + gone + "; exit 7"))) {
             pid = pid(stream.next());
             ended = pid(other.next());
             envd.restart();
@@ -364,10 +365,8 @@ class ProcessServiceTest {
             envd.call("process.Process/CloseStdin", "{" + selector(pid) + "}");
             assertThat(TestEnvd.Result.of(stream.all()).stdout()).isEqualTo("again");
         }
-        envd.call(
-                "process.Process/SendInput",
-                "{" + selector(ended) + ",\"input\":{\"stdin\":\"" + base64("\n") + "\"}}");
         envd.restart();
+        Files.createFile(go);
         while (!Files.exists(gone)) {
             Thread.sleep(5);
         }

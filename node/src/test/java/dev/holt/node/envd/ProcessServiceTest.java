@@ -349,7 +349,8 @@ class ProcessServiceTest {
                         TestEnvd.command("cat", "\"envs\":{\"K\":\"v\"}", "\"tag\":\"kept\""));
                 TestEnvd.Stream other = envd.stream(
                         "process.Process/Start",
-                        TestEnvd.command("while ! test -e " + go + "; do sleep 0.01; done; touch " + gone + "; exit 7"))) {
+                        TestEnvd.command(
+                                "while ! test -e " + go + "; do sleep 0.01; done; touch " + gone + "; exit 7"))) {
             pid = pid(stream.next());
             ended = pid(other.next());
             envd.restart();

@@ -2,6 +2,7 @@ package dev.holt.app.cli;
 
 import dev.holt.app.client.ExitCode;
 import dev.holt.app.server.Holt;
+import dev.holt.app.server.InstanceLock;
 import dev.holt.app.server.Logging;
 import dev.holt.app.server.Shutdown;
 import dev.holt.app.settings.Settings;
@@ -33,14 +34,16 @@ final class ServeCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Settings settings = options.read(context);
         Logging.setLevel(settings.get(SettingsTable.LOG_LEVEL));
-        envFile.prepare();
         var log = LoggerFactory.getLogger(ServeCommand.class);
-        try (Shutdown shutdown = Shutdown.ofThisThread();
-                Holt holt = Holt.start(settings, VersionCommand.version(), log::info)) {
-            envFile.write(holt);
-            log.info("clients find this Holt at {}", holt.clientVariables().get("E2B_API_URL"));
-            shutdown.await();
-            log.info("stopping");
+        try (InstanceLock _ = InstanceLock.take(settings.get(SettingsTable.STATE_DIRECTORY));
+                Shutdown shutdown = Shutdown.ofThisThread()) {
+            envFile.prepare();
+            try (Holt holt = Holt.start(settings, VersionCommand.version(), log::info)) {
+                envFile.write(holt);
+                log.info("clients find this Holt at {}", holt.clientVariables().get("E2B_API_URL"));
+                shutdown.await();
+                log.info("stopping");
+            }
         }
         return ExitCode.OK;
     }

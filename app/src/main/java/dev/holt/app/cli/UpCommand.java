@@ -2,6 +2,7 @@ package dev.holt.app.cli;
 
 import dev.holt.app.client.ExitCode;
 import dev.holt.app.server.Holt;
+import dev.holt.app.server.InstanceLock;
 import dev.holt.app.server.Logging;
 import dev.holt.app.server.SelfTest;
 import dev.holt.app.server.Shutdown;
@@ -34,19 +35,25 @@ final class UpCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         Settings settings = options.read(context);
         Logging.setLevel(settings.get(SettingsTable.LOG_LEVEL));
-        envFile.prepare();
-        try (Shutdown shutdown = Shutdown.ofThisThread();
-                Holt holt = Holt.start(
-                        settings,
-                        VersionCommand.version(),
-                        line -> context.err().println("holt: " + line))) {
-            SelfTest.Result result = SelfTest.run(holt.clientVariables());
-            envFile.write(holt);
-            print(holt, result);
-            shutdown.await();
-            context.err().println("holt: stopping; sandboxes run on, and the next start finds them");
+        try (InstanceLock _ = InstanceLock.take(settings.get(SettingsTable.STATE_DIRECTORY));
+                Shutdown shutdown = Shutdown.ofThisThread()) {
+            envFile.prepare();
+            try (Holt holt = Holt.start(settings, VersionCommand.version(), this::say)) {
+                SelfTest.Result result = SelfTest.run(holt.clientVariables());
+                envFile.write(holt);
+                print(holt, result);
+                shutdown.await();
+                say(
+                        settings.get(SettingsTable.KILL_ON_STOP)
+                                ? "stopping, and ending every sandbox"
+                                : "stopping; sandboxes run on, and the next start finds them");
+            }
         }
         return ExitCode.OK;
+    }
+
+    private void say(String line) {
+        context.err().println("holt: " + line);
     }
 
     private void print(Holt holt, SelfTest.Result result) {

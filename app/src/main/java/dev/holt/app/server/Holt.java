@@ -26,6 +26,7 @@ import dev.holt.nodeapi.NodeListener;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -60,7 +61,7 @@ public final class Holt implements AutoCloseable {
     }
 
     /**
-     * Starts everything and returns when requests are answered. On a failure nothing stays running but sandboxes of an earlier run.
+     * Starts everything and returns when requests are answered. The caller holds the state directory's {@link InstanceLock}. On a failure nothing stays running but sandboxes of an earlier run.
      *
      * @param progress told, line by line, what takes long
      * @throws StartFailure that says what to mend
@@ -86,7 +87,8 @@ public final class Holt implements AutoCloseable {
 
     private void start(String version, Consumer<String> progress) throws IOException {
         Path state = rooms.stateDirectory();
-        started(InstanceLock.take(state));
+        Files.createDirectories(state);
+        Files.deleteIfExists(EnvFile.inStateDirectory(state));
         Path agent = AgentProgram.unpack(state.resolve("agents"));
 
         List<SandboxRuntime> runtimes = runtimes(agent);

@@ -2,7 +2,6 @@ package dev.holt.node.runtime;
 
 import dev.holt.node.linux.ProcessIdentity;
 import dev.holt.wire.id.SandboxId;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 
@@ -34,8 +33,8 @@ final class OciInstance implements RuntimeInstance {
     public void awaitEnd() throws InterruptedException {
         try {
             end.get();
-        } catch (ExecutionException | CancellationException e) {
-            throw new RuntimeFailure("the watching of sandbox " + id + " was closed before it ended", e);
+        } catch (ExecutionException e) {
+            throw new RuntimeFailure("the end of sandbox " + id + " can't be watched for", e);
         }
     }
 

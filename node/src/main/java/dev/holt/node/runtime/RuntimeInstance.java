@@ -9,7 +9,11 @@ public interface RuntimeInstance extends AutoCloseable {
     /** Whether its first process still runs; costs no process spawn. */
     boolean alive();
 
-    /** Blocks until the instance's first process has ended, by whatever cause. */
+    /**
+     * Blocks until the instance's first process has ended, by whatever cause.
+     *
+     * @throws java.util.concurrent.CancellationException when the daemon stops before
+     */
     void awaitEnd() throws InterruptedException;
 
     /** What its cgroup has used so far. */

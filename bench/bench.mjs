@@ -10,7 +10,7 @@ import { percentile, timed, times } from './statistics.mjs'
 
 const rows = []
 const cores = os.cpus().length
-const runtimes = (process.env.HOLT_BENCH_RUNTIMES ?? 'container,gvisor').split(',')
+const runtimes = (process.env.BENCH_RUNTIMES ?? 'container,gvisor').split(',')
 const chosen = process.argv[2]
 
 function row(what, measured, goal, reached) {

@@ -1,7 +1,7 @@
 // What every suite shares: the SDK under test, sandboxes that end with their test, and requests with a Host of their own.
 import http from 'node:http'
 
-const sdk = await import(process.env.HOLT_E2E_SDK ?? 'e2b')
+const sdk = await import(process.env.E2E_SDK ?? 'e2b')
 export const { Sandbox, CommandExitError, NotFoundError } = sdk
 
 /** Runs `body` with a new sandbox and ends the sandbox however the body ends. */

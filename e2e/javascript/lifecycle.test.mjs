@@ -24,7 +24,7 @@ test('a sandbox is created, described, extended and killed', async () => {
 
 test('what isolates a sandbox is in its metadata', () => withSandbox(async (sandbox) => {
   const info = await sandbox.getInfo()
-  assert.equal(info.metadata.isolation, process.env.HOLT_E2E_RUNTIME)
+  assert.equal(info.metadata.isolation, process.env.E2E_RUNTIME)
 }))
 
 test('a second client connects to a running sandbox', () => withSandbox(async (sandbox) => {

@@ -18,7 +18,7 @@ def sandbox():
 
 @pytest.fixture
 def runtime():
-    return os.environ["HOLT_E2E_RUNTIME"]
+    return os.environ["E2E_RUNTIME"]
 
 
 def eventually(what, probe, seconds=15):

@@ -94,7 +94,7 @@ final class Holt implements AutoCloseable {
                 int equals = line.indexOf('=');
                 environment.put(line.substring(0, equals), line.substring(equals + 1));
             });
-            environment.put("HOLT_E2E_RUNTIME", settings.getOrDefault("HOLT_NODE_RUNTIME", "auto"));
+            environment.put("E2E_RUNTIME", settings.getOrDefault("HOLT_NODE_RUNTIME", "auto"));
             return environment;
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -63,7 +63,7 @@ final class Sdks {
                     .filter(name -> name.endsWith(".test.mjs"))
                     .sorted();
             Map<String, String> environment = new HashMap<>(holt.environment());
-            environment.put("HOLT_E2E_SDK", sdk);
+            environment.put("E2E_SDK", sdk);
             run(
                     directory,
                     environment,

@@ -238,6 +238,20 @@ class EdgeRoutingTest {
     }
 
     @Test
+    void offersOfHttp2StayHere() throws Exception {
+        String upgrade = "Connection: Upgrade, HTTP2-Settings";
+        try (Wire wire = edge.connect()) {
+            edge.request(
+                    wire,
+                    "POST /",
+                    upgrade + "\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\nContent-Length: 2\r\n");
+            wire.send("hi");
+            wire.head();
+        }
+        assertThat(seen.take()).doesNotContainIgnoringCase("upgrade").doesNotContainIgnoringCase("http2-settings");
+    }
+
+    @Test
     void headersKeepTheirBytes() throws Exception {
         get("/", edge.host(), "X-Latin: \u00e9\u00ff", "X-Utf8: \u00c3\u00a9", "x-CaSe: 1");
         assertThat(seen.take())

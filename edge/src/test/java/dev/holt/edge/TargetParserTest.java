@@ -34,14 +34,11 @@ class TargetParserTest {
                 "49983-" + ID + "-client-more.holt.test",
                 "49983-" + ID + "-.holt.test",
                 "49983-" + ID + ".a.b.example",
-                "049983-" + ID + ".holt.test",
+                "49983-" + ID + ".other.test",
+                "49983-" + ID + "-client.other.test.:443",
             })
     void readsTheHost(String host) {
-        if (host.startsWith("0")) {
-            assertThat(PARSER.parse(host, null, null)).isInstanceOf(Target.Invalid.class);
-        } else {
-            assertThat(PARSER.parse(host, null, null)).isEqualTo(new Target.Sandbox(ID, 49_983));
-        }
+        assertThat(PARSER.parse(host, null, null)).isEqualTo(new Target.Sandbox(ID, 49_983));
     }
 
     @ParameterizedTest
@@ -54,11 +51,8 @@ class TargetParserTest {
                 "holt.test",
                 "api.holt.test",
                 "49983-" + ID,
-                "49983-" + ID + ".",
-                "49983-" + ID + ".other.test",
-                "49983-" + ID + ".xholt.test",
-                "49983-" + ID + ".holt.test.evil.example",
-                "49983-" + ID + ".holt.test..",
+                "49983-short.other.test",
+                "49983-" + ID + "x.xholt.test",
                 "-" + ID + ".holt.test",
                 "x49983-" + ID + ".holt.test",
                 "+80-" + ID + ".holt.test",
@@ -78,6 +72,7 @@ class TargetParserTest {
     @ValueSource(
             strings = {
                 "0-" + ID + ".holt.test",
+                "049983-" + ID + ".holt.test",
                 "65536-" + ID + ".holt.test",
                 "99999999999999999999-" + ID + ".holt.test",
                 "80-.holt.test",

@@ -2,8 +2,10 @@ package dev.holt.http;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.io.ArrayByteBufferPool;
@@ -39,10 +41,15 @@ public final class HttpServer implements AutoCloseable {
 
     private final Server server;
     private final Map<String, ServerConnector> connectors;
+    private final InFlight inFlight;
+    private final Duration stopTimeout;
 
-    private HttpServer(Server server, Map<String, ServerConnector> connectors) {
+    private HttpServer(
+            Server server, Map<String, ServerConnector> connectors, InFlight inFlight, Duration stopTimeout) {
         this.server = server;
         this.connectors = connectors;
+        this.inFlight = inFlight;
+        this.stopTimeout = stopTimeout;
     }
 
     /**
@@ -52,9 +59,9 @@ public final class HttpServer implements AutoCloseable {
      */
     public static HttpServer start(HttpServerSettings settings, Handler handler) throws IOException {
         Server server = new Server(threads(settings), null, buffers());
-        server.setStopTimeout(settings.stopTimeout().toMillis());
         server.setErrorHandler(new JsonErrorHandler());
-        server.setHandler(new NeverIdleWhileAnswering(handler));
+        InFlight inFlight = new InFlight(handler);
+        server.setHandler(inFlight);
         Map<String, ServerConnector> connectors = new LinkedHashMap<>();
         HttpConfiguration http = configuration(settings);
         for (HttpListener listener : settings.listeners()) {
@@ -66,7 +73,7 @@ public final class HttpServer implements AutoCloseable {
             server.addConnector(connector);
             connectors.put(listener.name(), connector);
         }
-        HttpServer result = new HttpServer(server, connectors);
+        HttpServer result = new HttpServer(server, connectors, inFlight, settings.stopTimeout());
         try {
             for (ServerConnector connector : connectors.values()) {
                 bind(connector);
@@ -95,12 +102,13 @@ public final class HttpServer implements AutoCloseable {
     /** Stops listening, lets requests finish within the stop timeout, then cuts what is left. */
     @Override
     public void close() {
+        connectors.values().forEach(ServerConnector::close);
+        inFlight.awaitNone(stopTimeout);
         try {
             server.stop();
         } catch (Exception failure) {
             throw new IllegalStateException("the HTTP server did not stop cleanly", failure);
         } finally {
-            connectors.values().forEach(ServerConnector::close);
             server.destroy();
         }
     }
@@ -137,7 +145,6 @@ public final class HttpServer implements AutoCloseable {
         http2.setRateControlFactory(new WindowRateControl.Factory(HTTP2_EVENTS_PER_SECOND));
         ServerConnector connector = new WatchableConnector(server, new HttpConnectionFactory(http), http2);
         connector.setAcceptQueueSize(1024);
-        connector.setShutdownIdleTimeout(200);
         return connector;
     }
 
@@ -153,16 +160,35 @@ public final class HttpServer implements AutoCloseable {
         return http;
     }
 
-    /** Keeps the idle timeout away from requests that are being answered, however long that is silent. */
-    private static final class NeverIdleWhileAnswering extends Handler.Wrapper {
-        NeverIdleWhileAnswering(Handler handler) {
+    /**
+     * Keeps the idle timeout away from requests that are being answered, however long that is silent, and counts them.
+     * Jetty's own graceful stop shortens that timeout instead, which can fail an answer that is just being written.
+     */
+    private static final class InFlight extends Handler.Wrapper {
+        private final LongAdder requests = new LongAdder();
+
+        InFlight(Handler handler) {
             super(handler);
         }
 
         @Override
         public boolean handle(Request request, Response response, Callback callback) throws Exception {
             request.addIdleTimeoutListener(timeout -> false);
+            requests.increment();
+            Request.addCompletionListener(request, failure -> requests.decrement());
             return super.handle(request, response, callback);
+        }
+
+        /** Waits until no request is being answered, for at most this long. */
+        void awaitNone(Duration most) {
+            long end = System.nanoTime() + most.toNanos();
+            try {
+                while (requests.sum() > 0 && System.nanoTime() < end) {
+                    Thread.sleep(5);
+                }
+            } catch (InterruptedException stopNow) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 }

@@ -90,20 +90,17 @@ final class Exchange {
      * @return whether it became a tunnel
      */
     boolean run(Runnable lease) throws RelayFailure, StaleConnection {
-        boolean answered = false;
         try {
             send();
             ResponseHead head = readHead();
             if (head.status() == 101) {
-                answered = true;
                 startTunnel(head, lease);
                 return true;
             }
-            answered = true;
             answer(head);
             return false;
         } catch (IOException failure) {
-            fail(failure, answered);
+            fail(failure);
             return false;
         } catch (RelayFailure | RuntimeException failure) {
             stop();
@@ -118,12 +115,12 @@ final class Exchange {
         release();
     }
 
-    private void fail(IOException failure, boolean answered) throws RelayFailure, StaleConnection {
+    private void fail(IOException failure) throws RelayFailure, StaleConnection {
         IOException clientFailure = upload == null ? null : upload.clientFailure();
         stop();
         if (clientGone || clientFailure != null) {
             callback.failed(new EofException(clientFailure == null ? failure : clientFailure));
-        } else if (answered || response.isCommitted()) {
+        } else if (response.isCommitted()) {
             breakClient(failure);
         } else if (failure instanceof MalformedResponse) {
             String problem = "The server in the sandbox sent an invalid answer: " + failure.getMessage();
@@ -136,7 +133,7 @@ final class Exchange {
     }
 
     static RelayFailure noAnswer(Exception cause) {
-        String problem = "The server in the sandbox closed the connection without an answer";
+        String problem = "The server in the sandbox closed the connection without a whole answer";
         return new RelayFailure(RelayFailure.Kind.BAD_SERVER, problem, cause);
     }
 

@@ -30,13 +30,17 @@ final class RequestHead {
 
     private RequestHead() {}
 
-    /** The protocol that the client wants to switch to, or null; only HTTP/1.1 can. */
+    /**
+     * The protocol that the client wants to switch to, or null. Only HTTP/1.1 can, and HTTP/2 is between it and us: Jetty
+     * has switched to it or decided not to.
+     */
     static @Nullable String upgrade(Request request) {
         if (request.getConnectionMetaData().getHttpVersion() != HttpVersion.HTTP_1_1) {
             return null;
         }
         HttpFields headers = request.getHeaders();
-        return headers.contains(HttpHeader.CONNECTION, "upgrade") ? headers.get(HttpHeader.UPGRADE) : null;
+        String protocol = headers.contains(HttpHeader.CONNECTION, "upgrade") ? headers.get(HttpHeader.UPGRADE) : null;
+        return "h2c".equalsIgnoreCase(protocol) ? null : protocol;
     }
 
     /** Whether the client waits for a 100 before it sends the body. */
@@ -70,7 +74,7 @@ final class RequestHead {
         forwarded(out, request, to, forwarded);
         if (bodyLength < 0) {
             out.put(CHUNKED);
-        } else if (!noBody || request.getHeaders().contains(HttpHeader.CONTENT_LENGTH)) {
+        } else if (!noBody || framed(request.getHeaders())) {
             out.put(LENGTH);
             put(out, Long.toString(bodyLength));
             out.put(LINE_END);
@@ -84,6 +88,10 @@ final class RequestHead {
             out.put(LINE_END);
         }
         out.put(LINE_END);
+    }
+
+    private static boolean framed(HttpFields headers) {
+        return headers.contains(HttpHeader.CONTENT_LENGTH) || headers.contains(HttpHeader.TRANSFER_ENCODING);
     }
 
     /** What proxies before us said of the client. */

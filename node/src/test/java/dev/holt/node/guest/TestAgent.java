@@ -94,13 +94,19 @@ public final class TestAgent implements AutoCloseable {
     /** Here the agent is no process 1, whose end would be everybody's. */
     private void endWhatRuns() {
         try (GuestAgent agent = connect()) {
-            for (GuestProcess running : agent.processes()) {
-                if (!running.ended()) {
-                    agent.signal(running.pid(), SIGKILL, true);
-                }
+            agent.processes().stream().filter(running -> !running.ended()).forEach(running -> end(agent, running));
+        } catch (GuestUnreachable gone) {
+            // The agent was killed by its test.
+        }
+    }
+
+    private static void end(GuestAgent agent, GuestProcess running) {
+        try {
+            agent.signal(running.pid(), SIGKILL, true);
+        } catch (GuestFailure ended) {
+            if (ended.errno() != Errno.ESRCH) {
+                throw ended;
             }
-        } catch (GuestFailure alreadyGone) {
-            // The agent was killed by its test, or the process ended meanwhile.
         }
     }
 

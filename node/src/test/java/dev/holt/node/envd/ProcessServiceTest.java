@@ -459,7 +459,7 @@ class ProcessServiceTest {
     }
 
     @Test
-    void aCutConnectionIsNoticedAndFreesTheStream() throws Exception {
+    void aCutConnectionLetsTheProcessRun() throws Exception {
         byte[] body = envelope(TestEnvd.command("exec sleep 3600"));
         try (Socket socket =
                 new Socket(envd.address().getAddress(), envd.address().getPort())) {

@@ -20,6 +20,8 @@ public final class TestAgent implements AutoCloseable {
     private static final String RESOURCE = "/dev/holt/guestagent/holt-agent";
     private static final Duration READY = Duration.ofSeconds(20);
 
+    private static final int SIGKILL = 9;
+
     private final Path home;
     private final Path work;
     private final AgentToken token;
@@ -89,8 +91,28 @@ public final class TestAgent implements AutoCloseable {
         process.destroyForcibly().waitFor(10, TimeUnit.SECONDS);
     }
 
+    /** Here the agent is no process 1, whose end would be everybody's. */
+    private void endWhatRuns() {
+        try (GuestAgent agent = connect()) {
+            agent.processes().stream().filter(running -> !running.ended()).forEach(running -> end(agent, running));
+        } catch (GuestUnreachable gone) {
+            // The agent was killed by its test.
+        }
+    }
+
+    private static void end(GuestAgent agent, GuestProcess running) {
+        try {
+            agent.signal(running.pid(), SIGKILL, true);
+        } catch (GuestFailure ended) {
+            if (ended.errno() != Errno.ESRCH) {
+                throw ended;
+            }
+        }
+    }
+
     @Override
     public void close() throws IOException {
+        endWhatRuns();
         process.destroyForcibly();
         for (Path root : List.of(home, work)) {
             try (Stream<Path> all = Files.walk(root)) {

@@ -84,7 +84,7 @@ test('metrics describe the sandbox', () => withSandbox(async (sandbox) => {
   const [metric] = await eventually('a first sample', async () => {
     const metrics = await sandbox.getMetrics()
     return metrics.length > 0 && metrics
-  }, 20)
+  }, 90)
   assert.ok(metric.cpuCount >= 1)
   assert.ok(metric.memTotal >= 128 << 20)
   assert.ok(metric.memUsed > 0 && metric.memUsed < metric.memTotal)

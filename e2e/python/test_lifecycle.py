@@ -72,7 +72,7 @@ def test_creates_at_once():
 
 
 def test_metrics(sandbox):
-    metric = eventually("a sample", lambda: sandbox.get_metrics(), 20)[0]
+    metric = eventually("a sample", lambda: sandbox.get_metrics(), 90)[0]
     assert metric.cpu_count >= 1
     assert 0 < metric.mem_used < metric.mem_total
     assert 0 < metric.disk_total

@@ -43,16 +43,13 @@ async function creates(runtime) {
   const daemon = await Daemon.start({ HOLT_NODE_RUNTIME: runtime, HOLT_POOL_WARM: '50', HOLT_POOL_SLOTS: '60' })
   const podman = new Podman(baseRootFileSystem())
   try {
+    // One at a time, each killed and replaced in the pool before the next: what a create costs when nothing else goes on.
     const single = []
-    for (let batch = 0; batch < 3; batch++) {
+    for (let i = 0; i < 110; i++) {
       await daemon.warm(50)
-      const made = []
-      for (let i = 0; i < 40; i++) {
-        const { milliseconds, value } = await timed(createUntilOutput)
-        if (batch > 0) single.push(milliseconds) // the first batch warms the JVM and the client up
-        made.push(value)
-      }
-      for (const sandbox of made) await sandbox.kill()
+      const { milliseconds, value } = await timed(createUntilOutput)
+      if (i >= 10) single.push(milliseconds) // the first ones warm the JVM and the client up
+      await value.kill()
     }
     const [p50, p99] = [percentile(single, 0.5), percentile(single, 0.99)]
     row(`${runtime}: create until first output, warm, p50 / p99`, `${ms(p50)} / ${ms(p99)}`, `${goals[0]} / ${goals[1]} ms`, p50 <= goals[0] && p99 <= goals[1])
@@ -66,6 +63,7 @@ async function creates(runtime) {
     const perCore = p50 * 50 / cores
     row(`${runtime}: 50 creates at once, p95`, `${ms(p95)}, ${ratio(p95 / perCore)} of one core's share of 50 single creates (${ms(perCore)})`, 'under 4x', p95 < 4 * perCore)
     await Promise.all(storm.value.map((each) => each.value.kill()))
+    await daemon.warm(50)
 
     const sandbox = await createUntilOutput()
     const command = percentile(await times(200, () => sandbox.commands.run('true'), 30), 0.5)
@@ -251,7 +249,7 @@ cleanUp()
 const table = ['| what | measured | must reach | |', '|---|---|---|---|',
   ...rows.map((each) => `| ${each.what} | ${each.measured} | ${each.goal} | ${each.reached ? 'reached' : '**missed**'} |`)].join('\n')
 console.log(`\n${table}`)
-if (!chosen) {
+if (!chosen && !failed) {
   const document = path.join(root, 'docs', 'benchmarks.md')
   const before = fs.existsSync(document) ? fs.readFileSync(document, 'utf8') : ''
   const [opening, , closing] = before.split(/<!-- results: (?:begin|end) -->\n/)

@@ -27,7 +27,7 @@ export function residentMegabytes(pid) {
   return Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
 }
 
-const networkName = 'holtbench'
+const networkName = 'holtb'
 
 /** The control groups of all sandboxes of the daemon under test, on either cgroup layout. */
 function controlGroups() {
@@ -94,10 +94,10 @@ export class Daemon {
       const claimed = (await this.nodeStatus()).length
       const all = controlGroups().length
       if (all - claimed >= count) {
-        await new Promise((resolve) => setTimeout(resolve, 1500))
+        await new Promise((resolve) => setTimeout(resolve, 200)) // the last one still starts
         return
       }
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
     throw new Error(`no ${count} warm sandboxes`)
   }

@@ -23,7 +23,7 @@ export class Podman {
   }
 
   async startSleeper() {
-    this.sleeper = (await run('podman', ...this.global, 'run', '--detach', '--init', ...this.common, 'sleep', '100000')).trim()
+    this.sleeper = (await run('podman', ...this.global, 'run', '--detach', ...this.common, 'sleep', '100000')).trim()
   }
 
   exec() {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
+import java.nio.channels.SocketChannel;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -14,22 +15,26 @@ import java.util.concurrent.ConcurrentHashMap;
 final class GuestSockets {
     private static final int CONNECT_MILLIS = 1000;
     private static final int TRIES = 5;
+    private static final int FEW = 16;
 
     private final Set<Socket> open = ConcurrentHashMap.newKeySet(1);
+    /** At how many it is worth looking for those that were closed meanwhile. */
+    private volatile int manyOpen = FEW;
+
     private volatile boolean broken;
 
     /**
-     * Connects. A guest that is too busy to answer is asked again; one that refuses is not.
+     * Connects; the socket has a channel. A guest that is too busy to answer is asked again; one that refuses is not.
      *
      * @throws java.net.ConnectException when nothing listens there
      */
     Socket connect(InetSocketAddress address) throws IOException {
         for (int attempt = 1; ; attempt++) {
-            Socket socket = new GuestSocket();
+            Socket socket = SocketChannel.open().socket();
             try {
                 socket.setTcpNoDelay(true);
                 socket.connect(address, CONNECT_MILLIS);
-                open.add(socket);
+                remember(socket);
                 if (broken) {
                     throw new IOException("the sandbox ended");
                 }
@@ -46,6 +51,15 @@ final class GuestSockets {
         }
     }
 
+    /** Forgets those that were closed whenever their number may have doubled: a socket does not tell when it is closed. */
+    private void remember(Socket socket) {
+        open.add(socket);
+        if (open.size() > manyOpen) {
+            open.removeIf(Socket::isClosed);
+            manyOpen = Math.max(FEW, 2 * open.size());
+        }
+    }
+
     /** Closes every connection, for whoever is reading or writing too, and refuses new ones. */
     void breakAll() {
         broken = true;
@@ -53,17 +67,9 @@ final class GuestSockets {
             try {
                 socket.close();
             } catch (IOException e) {
-                // It is gone either way.
-                open.remove(socket);
+                continue; // it is gone either way
             }
         }
-    }
-
-    private final class GuestSocket extends Socket {
-        @Override
-        public void close() throws IOException {
-            open.remove(this);
-            super.close();
-        }
+        open.clear();
     }
 }

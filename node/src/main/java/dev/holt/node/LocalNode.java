@@ -217,7 +217,15 @@ public final class LocalNode implements Node, AutoCloseable {
                 .filter(candidate -> candidate.isolation() == kind.isolation())
                 .findFirst()
                 .orElseThrow();
-        return watched(coldStart.start(kind, image(kind.template(), kind.buildId()), runtime));
+        Sandbox sandbox = coldStart.start(kind, image(kind.template(), kind.buildId()), runtime);
+        try {
+            sandbox.rest();
+        } catch (RuntimeException e) {
+            try (sandbox) {
+                throw e;
+            }
+        }
+        return watched(sandbox);
     }
 
     private boolean worthWarming(SandboxKind kind) {

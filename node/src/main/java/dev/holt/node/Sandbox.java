@@ -138,6 +138,7 @@ final class Sandbox implements Lease, Sampler.Target {
             if (dead || state != SandboxState.WARM || !body.instance().alive()) {
                 return false;
             }
+            body.instance().thaw();
             JournalEntry next = entry.claimed(claim, clock.instant());
             steps.taken(CreateStep.CLAIM, id());
             body.slot().restrict(claim.network());
@@ -153,6 +154,11 @@ final class Sandbox implements Lease, Sampler.Target {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Stops a warm sandbox where it is until it is claimed: gVisor's sentry needs CPU time even while its guest does nothing. */
+    void rest() {
+        body.instance().freeze();
     }
 
     /** Moves its deadline; false when it is not running. */

@@ -95,6 +95,12 @@ final class FakeWorld {
         }
 
         @Override
+        public void freeze() {}
+
+        @Override
+        public void thaw() {}
+
+        @Override
         public void close() {
             if (failingEnds.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
                 throw new RuntimeFailure("the engine is busy");

@@ -24,6 +24,12 @@ final class FileDownload {
     private static final int BAD_REQUEST = 400;
     private static final int SNIFFED_BYTES = 512;
     private static final int GZIP_BUFFER_BYTES = 32 * 1024;
+    /** Larger files go out as they are where the client takes that: compressing them takes longer than most networks would. */
+    private static final long GZIP_MAXIMUM = 8L << 20;
+
+    private static final int GZIP_SAMPLE_BYTES = 64 * 1024;
+    /** Too little to tell from. */
+    private static final int GZIP_SAMPLE_LEAST = 1024;
 
     private final TransferBuffers buffers;
 
@@ -58,7 +64,8 @@ final class FileDownload {
                     headers.put(HttpHeader.CONTENT_LENGTH, entry.size());
                     finish(response, 200);
                 } else if (whole) {
-                    sendWhole(source, response, encoding.gzip());
+                    boolean small = entry.size() <= GZIP_MAXIMUM || !encoding.identityAllowed();
+                    sendWhole(source, response, encoding.gzip() && small);
                 } else if (FileHeaders.isUnchanged(request.getHeaders(), entry)) {
                     finish(response, 304);
                 } else {
@@ -153,7 +160,7 @@ final class FileDownload {
             throws IOException {
         response.setStatus(200);
         byte[] bytes = new byte[GZIP_BUFFER_BYTES];
-        FastGzip gzip = new FastGzip(Content.Sink.asOutputStream(response));
+        FastGzip gzip = new FastGzip(Content.Sink.asOutputStream(response), isCompressible(buffer));
         boolean whole = false;
         try {
             drain(buffer, bytes, gzip);
@@ -174,6 +181,20 @@ final class FileDownload {
         }
     }
 
+    /** Whether the beginning of a file becomes a tenth smaller: what is compressed or encrypted already does not. */
+    private static boolean isCompressible(ByteBuffer beginning) {
+        int length = Math.min(GZIP_SAMPLE_BYTES, beginning.remaining());
+        Deflater deflater = new Deflater(Deflater.BEST_SPEED, true);
+        try {
+            deflater.setInput(beginning.slice(beginning.position(), length));
+            deflater.finish();
+            deflater.deflate(new byte[length - length / 10]);
+            return deflater.finished() || length < GZIP_SAMPLE_LEAST;
+        } finally {
+            deflater.end();
+        }
+    }
+
     private static void drain(ByteBuffer buffer, byte[] bytes, OutputStream target) throws IOException {
         while (buffer.hasRemaining()) {
             int count = Math.min(bytes.length, buffer.remaining());
@@ -182,11 +203,11 @@ final class FileDownload {
         }
     }
 
-    /** Clients ask for gzip by default: the wire is seldom slower than the compressor, so the cheapest level. */
+    /** Clients ask for gzip by default: the wire is seldom slower than the compressor, so the cheapest level that gains anything. */
     private static final class FastGzip extends GZIPOutputStream {
-        FastGzip(OutputStream target) throws IOException {
+        FastGzip(OutputStream target, boolean compressible) throws IOException {
             super(target, GZIP_BUFFER_BYTES);
-            def.setLevel(Deflater.BEST_SPEED);
+            def.setLevel(compressible ? Deflater.BEST_SPEED : Deflater.NO_COMPRESSION);
         }
 
         /** Frees the compressor and sends nothing more. */

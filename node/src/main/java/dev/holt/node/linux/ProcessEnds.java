@@ -15,6 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 public final class ProcessEnds implements AutoCloseable {
     private static final int CONTROL_ADD = 1;
+    private static final int CONTROL_DELETE = 2;
     private static final int READABLE = 1;
     // struct epoll_event is packed on x86-64 and nowhere else, see epoll_event(3type).
     private static final boolean PACKED = System.getProperty("os.arch").equals("amd64");
@@ -73,6 +74,15 @@ public final class ProcessEnds implements AutoCloseable {
         }
     }
 
+    /**
+     * Closing alone does not take a descriptor out of the epoll while a program that is just being started still has its copy
+     * (epoll(7), questions 6): it would be reported again, when its number is somebody else's.
+     */
+    private void forget(int descriptor) {
+        Libc.epollControl(epoll, CONTROL_DELETE, descriptor, MemorySegment.NULL);
+        Libc.close(descriptor);
+    }
+
     private void watch() {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment events = arena.allocate(EVENT_SIZE * EVENTS_AT_ONCE, 8);
@@ -84,8 +94,8 @@ public final class ProcessEnds implements AutoCloseable {
                         return;
                     }
                     CompletableFuture<Void> end = watched.remove(descriptor);
-                    Libc.close(descriptor); // takes it out of the epoll too
                     if (end != null) {
+                        forget(descriptor);
                         end.complete(null);
                     }
                 }

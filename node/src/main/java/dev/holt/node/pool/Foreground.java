@@ -6,12 +6,17 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Counts the work that somebody waits for, so that work ahead of need can step aside: a create {@link #enter}s, a pool's refill
- * {@link #awaitQuiet}s before each thing that it makes.
+ * {@link #awaitQuiet}s before each thing that it makes. What was waited for a moment ago is seldom all: whoever got a sandbox
+ * runs a command in it next, and then often creates another, so it is quiet only when it has been for {@link #PAUSE}.
  */
 public final class Foreground {
+    private static final Duration PAUSE = Duration.ofMillis(150);
+
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition quiet = lock.newCondition();
     private int active;
+    /** When the last of them left, as {@link System#nanoTime}. */
+    private long left = System.nanoTime() - PAUSE.toNanos();
 
     /** Somebody waits until the returned lease is closed. */
     public Lease enter() {
@@ -22,14 +27,15 @@ public final class Foreground {
             lock.unlock();
         }
         return new Lease() {
-            private boolean left;
+            private boolean closed;
 
             @Override
             public void close() {
                 lock.lock();
                 try {
-                    if (!left) {
-                        left = true;
+                    if (!closed) {
+                        closed = true;
+                        left = System.nanoTime();
                         if (--active == 0) {
                             quiet.signalAll();
                         }
@@ -42,15 +48,20 @@ public final class Foreground {
     }
 
     /**
-     * Blocks while somebody waits, but at most for {@code patience}: under a load that never pauses the pools would otherwise
+     * Blocks until it is quiet, but at most for {@code patience}: under a load that never pauses the pools would otherwise
      * stay empty and every create would take the slow path for good.
      */
     public void awaitQuiet(Duration patience) throws InterruptedException {
-        long left = patience.toNanos();
+        long until = System.nanoTime() + patience.toNanos();
         lock.lock();
         try {
-            while (active > 0 && left > 0) {
-                left = quiet.awaitNanos(left);
+            for (long now = System.nanoTime(); now < until; now = System.nanoTime()) {
+                long pause = left + PAUSE.toNanos() - now;
+                if (active == 0 && pause <= 0) {
+                    return;
+                }
+                long longest = active > 0 ? until - now : Math.min(pause, until - now);
+                quiet.awaitNanos(longest);
             }
         } finally {
             lock.unlock();

@@ -6,10 +6,13 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -20,6 +23,9 @@ import java.util.stream.Stream;
 sealed interface Cgroups permits CgroupsV1, CgroupsV2 {
     /** Where the kernel shows them on every distribution. */
     Path MOUNTED_AT = Path.of("/sys/fs/cgroup");
+
+    /** A process in an uninterruptible wait, for a disk for example, stops only when that is over. */
+    Duration FREEZE_LIMIT = Duration.ofSeconds(5);
 
     /** The layout of this host. */
     static Cgroups ofHost() {
@@ -39,6 +45,28 @@ sealed interface Cgroups permits CgroupsV1, CgroupsV2 {
 
     /** How often the kernel killed something in the group because of its memory limit. */
     long outOfMemoryKills(String group);
+
+    /**
+     * Stops everything in the group where it is, and returns when it has stopped, or when the group is gone.
+     *
+     * @throws RuntimeFailure when it did not within {@link #FREEZE_LIMIT}; everything goes on then
+     */
+    void freeze(String group);
+
+    /** Lets a frozen group go on; nothing happens to one that is not frozen, or gone. */
+    void thaw(String group);
+
+    /** Asks every 0.1 ms to 2 ms for {@code frozen}. */
+    static boolean becomes(BooleanSupplier frozen) {
+        long deadline = System.nanoTime() + FREEZE_LIMIT.toNanos();
+        for (long pause = 100_000; !frozen.getAsBoolean(); pause = Math.min(2 * pause, 2_000_000)) {
+            if (System.nanoTime() > deadline) {
+                return false;
+            }
+            LockSupport.parkNanos(pause);
+        }
+        return true;
+    }
 
     /** Sends SIGKILL to everything in the group once, frozen or not; what is forked meanwhile needs another call. */
     default void kill(String group) {

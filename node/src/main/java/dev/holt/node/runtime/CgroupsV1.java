@@ -43,14 +43,34 @@ record CgroupsV1(Path root, List<Path> hierarchies) implements Cgroups {
         return Cgroups.number(root.resolve("memory").resolve(group).resolve("memory.oom_control"), "oom_kill");
     }
 
+    private Path freezer(String group) {
+        return root.resolve("freezer").resolve(group).resolve("freezer.state");
+    }
+
+    @Override
+    public void freeze(String group) {
+        Path state = freezer(group);
+        // Asked again each time: what is forked while the group freezes may be left out by the first request.
+        boolean frozen = Cgroups.becomes(() -> {
+            Cgroups.write(state, "FROZEN");
+            return !Files.exists(state) || Cgroups.lines(state).equals(List.of("FROZEN"));
+        });
+        if (!frozen) {
+            Cgroups.write(state, "THAWED");
+            throw new RuntimeFailure("group " + group + " did not freeze within " + FREEZE_LIMIT.toSeconds() + " s");
+        }
+    }
+
+    @Override
+    public void thaw(String group) {
+        Cgroups.write(freezer(group), "THAWED");
+    }
+
     @Override
     public void kill(String group) {
         for (long pid : processes(group)) {
             ProcessIdentity.kill(pid);
         }
-        Path freezer = root.resolve("freezer").resolve(group).resolve("freezer.state");
-        if (Files.exists(freezer)) {
-            Cgroups.write(freezer, "THAWED"); // the frozen die only when thawed
-        }
+        thaw(group); // the frozen die only when thawed
     }
 }

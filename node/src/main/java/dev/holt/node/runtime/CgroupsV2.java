@@ -34,6 +34,22 @@ record CgroupsV2(Path root) implements Cgroups {
     }
 
     @Override
+    public void freeze(String group) {
+        Path directory = root.resolve(group);
+        Cgroups.write(directory.resolve("cgroup.freeze"), "1");
+        Path events = directory.resolve("cgroup.events");
+        if (!Cgroups.becomes(() -> !Files.exists(events) || Cgroups.number(events, "frozen") == 1)) {
+            thaw(group);
+            throw new RuntimeFailure("group " + group + " did not freeze within " + FREEZE_LIMIT.toSeconds() + " s");
+        }
+    }
+
+    @Override
+    public void thaw(String group) {
+        Cgroups.write(root.resolve(group).resolve("cgroup.freeze"), "0");
+    }
+
+    @Override
     public void kill(String group) {
         Path atOnce = root.resolve(group).resolve("cgroup.kill");
         if (Files.exists(atOnce)) { // since Linux 5.14; takes what is being forked and what is frozen too
@@ -43,6 +59,6 @@ record CgroupsV2(Path root) implements Cgroups {
         for (long pid : processes(group)) {
             ProcessIdentity.kill(pid);
         }
-        Cgroups.write(root.resolve(group).resolve("cgroup.freeze"), "0");
+        thaw(group);
     }
 }

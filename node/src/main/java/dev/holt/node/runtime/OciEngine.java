@@ -4,6 +4,7 @@ import dev.holt.nodeapi.Isolation;
 import dev.holt.wire.id.SandboxId;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -38,6 +39,9 @@ public sealed interface OciEngine permits Runc, Runsc {
 
     /** What comes before the subcommand: the binary, what must run around it, its global flags. */
     List<String> command(Path root, Path log);
+
+    /** Environment variables for the engine itself; nothing of them reaches the guest. */
+    Map<String, String> environment();
 
     /** The capabilities of root inside. */
     List<String> guestCapabilities();

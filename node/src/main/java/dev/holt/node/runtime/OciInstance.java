@@ -44,6 +44,16 @@ final class OciInstance implements RuntimeInstance {
     }
 
     @Override
+    public void freeze() {
+        remains.cgroups().freeze(remains.group(id));
+    }
+
+    @Override
+    public void thaw() {
+        remains.cgroups().thaw(remains.group(id));
+    }
+
+    @Override
     public void close() {
         remains.end(id);
     }

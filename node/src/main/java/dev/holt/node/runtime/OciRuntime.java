@@ -14,6 +14,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import tools.jackson.core.JacksonException;
@@ -91,7 +92,11 @@ public final class OciRuntime implements SandboxRuntime {
         List<String> words = new ArrayList<>(engine.command(remains.root(), log));
         words.addAll(List.of("run", "--detach", "--pid-file", pidFile.toString()));
         words.addAll(List.of("--bundle", spec.bundle().toString(), spec.id().value()));
-        int exitCode = HostCommand.of(words).withLimit(START_LIMIT).runSilently();
+        HostCommand command = HostCommand.of(words).withLimit(START_LIMIT);
+        for (Map.Entry<String, String> variable : engine.environment().entrySet()) {
+            command = command.withVariable(variable.getKey(), variable.getValue());
+        }
+        int exitCode = command.runSilently();
         if (exitCode != 0) {
             throw new RuntimeFailure(failed(spec.id()) + "status " + exitCode + ", " + said(log));
         }

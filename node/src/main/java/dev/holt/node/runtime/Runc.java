@@ -5,6 +5,7 @@ import dev.holt.wire.id.SandboxId;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -29,6 +30,12 @@ record Runc(Path binary) implements OciEngine {
     @Override
     public List<String> command(Path root, Path log) {
         return List.of(binary.toString(), "--root", root.toString(), "--log", log.toString(), "--log-format", "json");
+    }
+
+    /** It ends long before it has filled the memory that one collection would save: without any, a start takes a tenth less. */
+    @Override
+    public Map<String, String> environment() {
+        return Map.of("GOGC", "off");
     }
 
     @Override

@@ -19,6 +19,16 @@ public interface RuntimeInstance extends AutoCloseable {
     /** What its cgroup has used so far. */
     ResourceUsage usage();
 
+    /**
+     * Stops all its processes where they are: it then uses no CPU time. Its end is still noticed.
+     *
+     * @throws RuntimeFailure when they did not stop within seconds; they go on then
+     */
+    void freeze();
+
+    /** Lets its processes go on; idempotent. */
+    void thaw();
+
     /** Ends it at once (SIGKILL to everything in it) and removes its state; idempotent. */
     @Override
     void close();

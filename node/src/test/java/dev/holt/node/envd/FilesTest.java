@@ -109,6 +109,26 @@ class FilesTest {
     }
 
     @Test
+    void sendsWhatDoesNotPayToCompressAsItIs() throws Exception {
+        byte[] dense = new byte[300_000];
+        new Random(4).nextBytes(dense);
+        Files.write(envd.work().resolve("dense"), dense);
+        HttpResponse<byte[]> stored = envd.send(get("dense").header("Accept-Encoding", "gzip"));
+        assertThat(header(stored, "content-encoding")).isEqualTo("gzip");
+        assertThat(new GZIPInputStream(new ByteArrayInputStream(stored.body())).readAllBytes())
+                .isEqualTo(dense);
+        byte[] large = "again and again ".repeat(600_000).getBytes(StandardCharsets.US_ASCII);
+        Files.write(envd.work().resolve("large"), large);
+        HttpResponse<byte[]> whole = envd.send(get("large").header("Accept-Encoding", "gzip"));
+        assertThat(header(whole, "content-encoding")).isEqualTo("none");
+        assertThat(whole.body()).isEqualTo(large);
+        HttpResponse<byte[]> refused = envd.send(get("large").header("Accept-Encoding", "gzip, identity;q=0"));
+        assertThat(header(refused, "content-encoding")).isEqualTo("gzip");
+        assertThat(new GZIPInputStream(new ByteArrayInputStream(refused.body())).readAllBytes())
+                .isEqualTo(large);
+    }
+
+    @Test
     void compressesWhereThatIsAccepted() throws Exception {
         byte[] data = "again and again ".repeat(100_000).getBytes(StandardCharsets.US_ASCII);
         Files.write(envd.work().resolve("zip.txt"), data);

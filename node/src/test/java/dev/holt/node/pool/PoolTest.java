@@ -3,6 +3,7 @@ package dev.holt.node.pool;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -129,6 +130,16 @@ final class PoolTest {
             await(() -> pool.ready() == 1);
         }
         assertThat(activeWhileRefilling).containsOnly(0);
+    }
+
+    @Test
+    void itIsQuietOnlyAfterAPause() throws InterruptedException {
+        foreground.enter().close();
+        long start = System.nanoTime();
+        foreground.awaitQuiet(Duration.ofSeconds(60));
+        assertThat(Duration.ofNanos(System.nanoTime() - start))
+                .isBetween(Duration.ofMillis(100), Duration.ofSeconds(59));
+        foreground.awaitQuiet(Duration.ZERO);
     }
 
     @Test

@@ -39,10 +39,19 @@ public record TestSandbox(
         return shell(guest, user, command);
     }
 
+    /** Starts a shell command inside and leaves it to itself. */
+    public void launch(String user, String command) {
+        guest.start(shellStart(user, command)).close();
+    }
+
+    private static StartProcess shellStart(String user, String command) {
+        return new StartProcess(
+                user, "", List.of("/bin/bash", "-c", command), Map.of(), Optional.empty(), false, new byte[0]);
+    }
+
     /** Runs a shell command inside the sandbox of that agent to its end. */
     public static Ended shell(GuestAgent guest, String user, String command) {
-        StartProcess start = new StartProcess(
-                user, "", List.of("/bin/bash", "-c", command), Map.of(), Optional.empty(), false, new byte[0]);
+        StartProcess start = shellStart(user, command);
         StringBuilder output = new StringBuilder();
         try (ProcessStream stream = guest.start(start)) {
             while (true) {

@@ -290,22 +290,43 @@ static int handle_events(struct watch *watch, char *events) {
     return result == 0 && !connection_flush(watch->connection) ? TREE_STOPPED : result;
 }
 
-/* The node sends nothing while it watches; what can be received is its end. */
-static int check_connection(struct watch *watch) {
-    struct frame frame;
-    switch (connection_receive_now(watch->connection, &frame, FRAME_STREAM_MAXIMUM)) {
-    case RECEIVE_WOULD_BLOCK:
-        return 0;
-    case RECEIVE_FRAME:
-    case RECEIVE_MALFORMED:
-        return EPROTO;
-    default:
-        return TREE_STOPPED;
+/* Tells all that the kernel has queued up to now, then that this is so. */
+static int answer_ping(struct watch *watch, char *events) {
+    int queued = 0;
+    int result = ioctl(watch->inotify, FIONREAD, &queued) == 0 ? 0 : errno;
+    /* No more than what was there when it was asked: the tree may change faster than it is told. */
+    for (int told = 0; result == 0 && told < queued;) {
+        int left = 0;
+        result = handle_events(watch, events);
+        told = result == 0 && ioctl(watch->inotify, FIONREAD, &left) == 0 && left > 0 ? told + READ_SIZE : queued;
+    }
+    return result == 0 && !connection_send_ok(watch->connection) ? TREE_STOPPED : result;
+}
+
+/* While it watches the node sends PING or nothing; else what can be received is its end. */
+static int check_connection(struct watch *watch, char *events) {
+    for (;;) {
+        struct frame frame;
+        int result;
+        switch (connection_receive_now(watch->connection, &frame, FRAME_STREAM_MAXIMUM)) {
+        case RECEIVE_WOULD_BLOCK:
+            return 0;
+        case RECEIVE_FRAME:
+            result = frame.type == FRAME_PING && frame.length == 0 ? answer_ping(watch, events) : EPROTO;
+            break;
+        case RECEIVE_MALFORMED:
+            return EPROTO;
+        default:
+            return TREE_STOPPED;
+        }
+        if (result != 0) {
+            return result;
+        }
     }
 }
 
 static int serve_events(struct watch *watch, char *events) {
-    int result = check_connection(watch);
+    int result = check_connection(watch, events);
     while (result == 0) {
         struct pollfd waiting[2] = {{.fd = watch->inotify, .events = POLLIN}, {.fd = watch->connection->socket, .events = POLLIN}};
         int ready = poll(waiting, 2, watch->move_count > 0 ? MOVE_MILLISECONDS : -1);
@@ -315,7 +336,7 @@ static int serve_events(struct watch *watch, char *events) {
             result = errno;
         } else if (ready > 0) {
             result = waiting[0].revents != 0 ? handle_events(watch, events) : 0;
-            result = result == 0 && waiting[1].revents != 0 ? check_connection(watch) : result;
+            result = result == 0 && waiting[1].revents != 0 ? check_connection(watch, events) : result;
         }
     }
     return result;

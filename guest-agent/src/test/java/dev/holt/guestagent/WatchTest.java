@@ -27,6 +27,7 @@ final class WatchTest {
     private static final int REMOVE = 3;
     private static final int RENAME = 4;
     private static final int CHMOD = 5;
+    private static final int EPROTO = 71;
 
     private Agent agent;
     private AgentConnection connection;
@@ -101,6 +102,24 @@ final class WatchTest {
                         RENAME + " file",
                         CREATE + " other",
                         REMOVE + " other");
+    }
+
+    @Test
+    void answersAPingBehindAllThatHappenedBefore() throws IOException {
+        watch(directory, false);
+        for (int file = 0; file < 500; file++) {
+            Files.createFile(directory.resolve("a-file-with-a-name-that-fills-the-buffer-sooner-" + file));
+        }
+        connection.send(Frame.PING, new Payload());
+        for (int file = 0; file < 500; file++) {
+            assertThat(connection.receive().event().path()).endsWith("-" + file);
+        }
+        connection.receive().ok();
+        connection.call(Frame.PING, new Payload()).ok();
+        Files.createFile(directory.resolve("last"));
+        assertThat(connection.receive().event().path()).isEqualTo("last");
+        connection.send(Frame.STAT, new Payload());
+        assertThat(connection.receive().failure().errno()).isEqualTo(EPROTO);
     }
 
     @Test
@@ -233,7 +252,7 @@ final class WatchTest {
     @Test
     void takesNoRequestWhileWatching() throws IOException {
         watch(directory, false);
-        assertThat(connection.send(Frame.PING).receive().failure().errno()).isEqualTo(71);
+        assertThat(connection.send(Frame.METRICS).receive().failure().errno()).isEqualTo(71);
         assertThat(connection.ended()).isTrue();
     }
 }

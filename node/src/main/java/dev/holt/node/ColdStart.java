@@ -110,7 +110,10 @@ final class ColdStart {
             leases.add((Lease) instance::close);
             steps.taken(CreateStep.INSTANCE, id);
 
-            GuestAgent agent = new GuestAgent(new InetSocketAddress(slot.guestAddress(), GuestAgent.PORT), token);
+            GuestAgent agent = new GuestAgent(
+                    new InetSocketAddress(slot.guestAddress(), GuestAgent.PORT),
+                    token,
+                    HostAttributes.where(runtime.capabilities(), root.path()));
             leases.add((Lease) agent::close);
             awaitAgent(id, agent, instance);
             steps.taken(CreateStep.AGENT, id);

@@ -155,7 +155,11 @@ final class Recovery {
         held.add(survivor.root());
         Slot slot = held.add(parts.slots().adopt(entry.slot(), entry.network()));
         held.add((Lease) survivor.instance()::close);
-        GuestAgent agent = new GuestAgent(new InetSocketAddress(slot.guestAddress(), GuestAgent.PORT), entry.token());
+        GuestAgent agent = new GuestAgent(
+                new InetSocketAddress(slot.guestAddress(), GuestAgent.PORT),
+                entry.token(),
+                HostAttributes.where(
+                        survivor.runtime().capabilities(), survivor.root().path()));
         held.add((Lease) agent::close);
         Optional<Lease> promised =
                 entry.claim().map(claim -> capacity.adopt(entry.kind().resources()));

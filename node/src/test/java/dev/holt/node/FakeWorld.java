@@ -302,6 +302,6 @@ final class FakeWorld {
     }
 
     private static RuntimeCapabilities capabilities() {
-        return new RuntimeCapabilities(true, true, true, true, false, true);
+        return new RuntimeCapabilities(true, true, true, true, false, true, true);
     }
 }

@@ -9,6 +9,7 @@ import dev.holt.wire.filesystem.FileType;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -24,7 +25,7 @@ final class EntryInfos {
 
     private EntryInfos() {}
 
-    /** @param agent asked for the targets of symlinks */
+    /** @param agent asked for the targets of symlinks, and for attributes */
     static EntryInfo describe(GuestAgent agent, GuestEntry entry) {
         EntryInfo.Builder info = EntryInfo.newBuilder()
                 .setName(entry.name())
@@ -38,7 +39,7 @@ final class EntryInfos {
                 .setModifiedTime(Timestamp.newBuilder()
                         .setSeconds(Math.floorDiv(entry.modifiedNanoseconds(), NANOSECONDS))
                         .setNanos((int) Math.floorMod(entry.modifiedNanoseconds(), NANOSECONDS)))
-                .putAllMetadata(metadata(entry));
+                .putAllMetadata(metadata(agent.attributes(entry)));
         if (entry.symlinkTarget().isPresent()) {
             follow(agent, entry, info);
         }
@@ -72,9 +73,9 @@ final class EntryInfos {
     }
 
     /** What clients attached to a file. Attributes that are no text are not theirs. */
-    static Map<String, String> metadata(GuestEntry entry) {
+    static Map<String, String> metadata(List<GuestEntry.Attribute> attributes) {
         Map<String, String> metadata = new TreeMap<>();
-        for (GuestEntry.Attribute attribute : entry.attributes()) {
+        for (GuestEntry.Attribute attribute : attributes) {
             if (attribute.name().startsWith(METADATA_PREFIX)) {
                 try {
                     String value = StandardCharsets.UTF_8

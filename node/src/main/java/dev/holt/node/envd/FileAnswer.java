@@ -1,6 +1,7 @@
 package dev.holt.node.envd;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.holt.node.guest.GuestAgent;
 import dev.holt.node.guest.GuestEntry;
 import java.util.Collections;
 import java.util.Map;
@@ -21,7 +22,7 @@ record FileAnswer(
         metadata = Collections.unmodifiableMap(new TreeMap<>(metadata));
     }
 
-    static FileAnswer of(GuestEntry entry) {
-        return new FileAnswer(entry.path(), entry.name(), "file", EntryInfos.metadata(entry));
+    static FileAnswer of(GuestAgent agent, GuestEntry entry) {
+        return new FileAnswer(entry.path(), entry.name(), "file", EntryInfos.metadata(agent.attributes(entry)));
     }
 }

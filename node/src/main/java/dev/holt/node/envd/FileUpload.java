@@ -164,7 +164,8 @@ final class FileUpload {
                     }
                 }
                 GuestEntry entry = sink.finish(buffer.flip());
-                return FileAnswer.of(entry);
+                sandbox.agent().keepAttributes(entry.path(), EntryInfos.METADATA_PREFIX, metadata);
+                return FileAnswer.of(sandbox.agent(), entry);
             } catch (GuestFailure failure) {
                 throw refusal(failure, path);
             }

@@ -71,6 +71,7 @@ final class WatchRpcs {
                             WatchDirResponse.newBuilder()
                                     .setFilesystem(describe(call.agent(), event))
                                     .build());
+                case WatchStream.Synced unasked -> {}
                 case WatchStream.Ended ended -> {
                     return;
                 }

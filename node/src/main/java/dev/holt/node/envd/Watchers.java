@@ -26,6 +26,9 @@ final class Watchers {
     /** Whoever does not ask for so long has forgotten its watcher. */
     private static final Duration IDLE_MAXIMUM = Duration.ofHours(1);
 
+    /** The guest answers in a millisecond, unless it is very busy. */
+    private static final Duration SYNC_MAXIMUM = Duration.ofSeconds(5);
+
     private static final int ID_BYTES = 12;
 
     private final SecureRandom random;
@@ -75,7 +78,13 @@ final class Watchers {
         private final Condition room = lock.newCondition();
         private List<FilesystemEvent> events = new ArrayList<>();
         private long askedAt = System.nanoTime();
+        private final Condition synced = lock.newCondition();
+        private long asked;
+        private long answered;
         private boolean closed;
+        /** Nothing more is collected. */
+        private boolean over;
+
         private @Nullable GuestFailure failure;
 
         Watcher(GuestAgent agent, WatchStream watch, Runnable onExpiry) {
@@ -84,11 +93,15 @@ final class Watchers {
             this.onExpiry = onExpiry;
         }
 
-        /** What happened since it was asked last. Fails, once nothing is left to tell, when it can tell no more. */
+        /**
+         * What happened since it was asked last, all of it up to now unless there is more than it keeps. Fails, once nothing is
+         * left to tell, when it can tell no more.
+         */
         List<FilesystemEvent> take() {
             lock.lock();
             try {
                 askedAt = System.nanoTime();
+                awaitAll();
                 if (events.isEmpty() && failure != null) {
                     throw failure;
                 }
@@ -101,12 +114,43 @@ final class Watchers {
             }
         }
 
+        /** Waits until the guest's kernel has told what it knew when this was called; called under the lock. */
+        private void awaitAll() {
+            if (over) {
+                return;
+            }
+            try {
+                watch.sync();
+                long awaited = ++asked;
+                long left = SYNC_MAXIMUM.toNanos();
+                while (answered < awaited && !over && events.size() < EVENTS_MAXIMUM && left > 0) {
+                    left = synced.awaitNanos(left);
+                }
+            } catch (GuestFailure broken) {
+                // The collecting thread finds out the same, and may have events to tell before it does.
+                return;
+            } catch (InterruptedException stopping) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        private void answered() {
+            lock.lock();
+            try {
+                answered++;
+                synced.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+
         void collect() {
             try {
                 while (awaitRoom()) {
                     switch (watch.poll(IDLE_MAXIMUM)) {
                         case WatchStream.Event event -> add(WatchRpcs.describe(agent, event));
                         case WatchStream.Quiet quiet -> {}
+                        case WatchStream.Synced told -> answered();
                         case WatchStream.Ended ended -> {
                             return;
                         }
@@ -121,7 +165,18 @@ final class Watchers {
                     lock.unlock();
                 }
             } finally {
+                over();
                 watch.close();
+            }
+        }
+
+        private void over() {
+            lock.lock();
+            try {
+                over = true;
+                synced.signalAll();
+            } finally {
+                lock.unlock();
             }
         }
 
@@ -148,6 +203,9 @@ final class Watchers {
             lock.lock();
             try {
                 events.add(event);
+                if (events.size() == EVENTS_MAXIMUM) {
+                    synced.signalAll();
+                }
             } finally {
                 lock.unlock();
             }

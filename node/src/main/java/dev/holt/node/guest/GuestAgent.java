@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -28,9 +29,20 @@ public final class GuestAgent implements AutoCloseable {
 
     private final InetSocketAddress address;
     private final ConnectionPool pool;
+    private final Optional<OutsideAttributes> outside;
 
     /** Connects nothing yet: the first call does. */
     public GuestAgent(InetSocketAddress address, AgentToken token) {
+        this(address, token, Optional.empty());
+    }
+
+    /**
+     * As the other.
+     *
+     * @param outside asked too, where it is there, for the attributes of files
+     */
+    public GuestAgent(InetSocketAddress address, AgentToken token, Optional<OutsideAttributes> outside) {
+        this.outside = outside;
         this.address = address;
         this.pool = new ConnectionPool(address, token);
     }
@@ -219,6 +231,19 @@ public final class GuestAgent implements AutoCloseable {
     /** Begins to write a file; what the guest thinks of it is told by the first call of the sink that must wait. */
     public FileSink write(FileSink.Target target) {
         return new FileSink(pool, pool.take(), target);
+    }
+
+    /** The attributes of an entry, in the {@code user.} namespace, wherever they are kept. */
+    public List<GuestEntry.Attribute> attributes(GuestEntry entry) {
+        boolean canHaveSome = entry.type() == GuestEntry.Type.FILE || entry.type() == GuestEntry.Type.DIRECTORY;
+        return outside.isPresent() && canHaveSome && entry.attributes().isEmpty()
+                ? outside.get().of(entry.path())
+                : entry.attributes();
+    }
+
+    /** To be told of each file that was written, with the attributes that it was to get: keeps them where the guest can't. */
+    public void keepAttributes(String path, String prefix, List<GuestEntry.Attribute> attributes) {
+        outside.ifPresent(keeper -> keeper.replace(path, prefix, attributes));
     }
 
     /** Watches a directory. */

@@ -19,6 +19,9 @@ public final class WatchStream implements AutoCloseable {
     /** Nothing happened. */
     public record Quiet() implements News {}
 
+    /** The answer to the oldest {@link #sync} not answered yet: all that had happened before it was told. */
+    public record Synced() implements News {}
+
     /** The watched directory itself is gone; nothing more will come. */
     public record Ended() implements News {}
 
@@ -53,6 +56,9 @@ public final class WatchStream implements AutoCloseable {
         if (frame.type() == FrameType.END) {
             return new Ended();
         }
+        if (frame.type() == FrameType.OK) {
+            return new Synced();
+        }
         Payload payload = frame.expect(FrameType.EVENT).payload();
         int kind = payload.u8();
         if (kind < 1 || kind > KIND_MAXIMUM) {
@@ -62,6 +68,11 @@ public final class WatchStream implements AutoCloseable {
         Optional<GuestEntry> entry = payload.bool() ? Optional.of(GuestEntry.decode(payload)) : Optional.empty();
         payload.end();
         return new Event(Kind.values()[kind - 1], path, entry);
+    }
+
+    /** Asks for a {@link Synced} behind all that has happened up to now. Not from several threads at once. */
+    public void sync() {
+        connection.send(new FrameBuilder().frame(FrameType.PING).build());
     }
 
     /** Whether {@link #poll} would return at once with what has arrived already. */

@@ -29,7 +29,7 @@ import java.util.stream.Stream;
 record BaseTemplate(String suite, List<String> sources, Path keyring, List<String> proxies) {
     static final TemplateId ID = new TemplateId("base");
     /** Raised with every change of what this class puts into a template: builds by an older one are out of date. */
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
     private static final Duration BUILD_LIMIT = Duration.ofMinutes(30);
     private static final Path DEBIAN_KEYRING = Path.of("/usr/share/keyrings/debian-archive-keyring.gpg");
@@ -49,6 +49,7 @@ record BaseTemplate(String suite, List<String> sources, Path keyring, List<Strin
             "openssh-client",
             "procps",
             "psmisc",
+            "python-is-python3",
             "python3",
             "python3-pip",
             "python3-venv",

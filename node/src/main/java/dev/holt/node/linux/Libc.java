@@ -28,6 +28,13 @@ final class Libc {
 
     static final int O_RDWR = 2;
     static final int O_CLOEXEC = 0x80000;
+    static final int O_PATH = 0x200000;
+    /** The one flag of these that is another number on arm64. */
+    static final int O_NOFOLLOW = System.getProperty("os.arch").equals("amd64") ? 0x20000 : 0x8000;
+
+    private static final long OPENAT2 = 437;
+    private static final long RESOLVE_NO_MAGICLINKS = 0x02;
+    private static final long RESOLVE_IN_ROOT = 0x10;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
@@ -48,6 +55,18 @@ final class Libc {
             "syscall",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
             Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle SYSCALL_OPENAT2 = function(
+            "syscall",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG),
+            Linker.Option.firstVariadicArg(1));
+    private static final MethodHandle LISTXATTR =
+            function("listxattr", FunctionDescriptor.of(JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG));
+    private static final MethodHandle GETXATTR =
+            function("getxattr", FunctionDescriptor.of(JAVA_LONG, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG));
+    private static final MethodHandle SETXATTR =
+            function("setxattr", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT));
+    private static final MethodHandle REMOVEXATTR =
+            function("removexattr", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
     private static final MethodHandle EPOLL_CREATE =
             function("epoll_create1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
     private static final MethodHandle EPOLL_CTL =
@@ -113,6 +132,39 @@ final class Libc {
     /** open(2) of something that exists. */
     static long open(String path, int flags) {
         return call((arena, state) -> (int) OPEN.invokeExact(state, text(arena, path), flags));
+    }
+
+    /** openat2(2), Linux 5.6, number 437 on every architecture: what {@code path} means when {@code directory} is taken for /. */
+    static long openBelow(int directory, String path, int flags) {
+        return call((arena, state) -> {
+            MemorySegment how = arena.allocateFrom(JAVA_LONG, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+            return (long) SYSCALL_OPENAT2.invokeExact(
+                    state, OPENAT2, (long) directory, arena.allocateFrom(path), how, how.byteSize());
+        });
+    }
+
+    /** listxattr(2). */
+    static long listAttributes(String path, MemorySegment names) {
+        return call((arena, state) ->
+                (long) LISTXATTR.invokeExact(state, arena.allocateFrom(path), names, names.byteSize()));
+    }
+
+    /** getxattr(2). */
+    static long getAttribute(String path, String name, MemorySegment value) {
+        return call((arena, state) -> (long) GETXATTR.invokeExact(
+                state, arena.allocateFrom(path), arena.allocateFrom(name), value, value.byteSize()));
+    }
+
+    /** setxattr(2), whether there is one of that name or not. */
+    static long setAttribute(String path, String name, MemorySegment value) {
+        return call((arena, state) -> (int) SETXATTR.invokeExact(
+                state, arena.allocateFrom(path), arena.allocateFrom(name), value, value.byteSize(), 0));
+    }
+
+    /** removexattr(2). */
+    static long removeAttribute(String path, String name) {
+        return call((arena, state) ->
+                (int) REMOVEXATTR.invokeExact(state, arena.allocateFrom(path), arena.allocateFrom(name)));
     }
 
     /** close(2). */

@@ -24,7 +24,7 @@ record Runc(Path binary) implements OciEngine {
 
     @Override
     public RuntimeCapabilities capabilities() {
-        return new RuntimeCapabilities(false, false, true, false, false, true);
+        return new RuntimeCapabilities(false, false, true, false, false, true, true);
     }
 
     @Override

@@ -80,7 +80,7 @@ record Runsc(Path binary, Set<String> knownFlags, boolean hidesNetworkSysctl) im
 
     @Override
     public RuntimeCapabilities capabilities() {
-        return new RuntimeCapabilities(true, true, true, true, true, knownFlags.contains("allow-suid"));
+        return new RuntimeCapabilities(true, true, true, true, true, knownFlags.contains("allow-suid"), false);
     }
 
     @Override

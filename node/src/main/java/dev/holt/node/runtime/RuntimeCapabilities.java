@@ -10,6 +10,7 @@ package dev.holt.node.runtime;
  * @param consumesAddress whether an instance takes addresses and routes out of its network namespace when it starts and never
  *     puts them back: the namespace must then be given them again before its next instance
  * @param honoursSetuid whether programs with a set-user-id bit work inside; where not, instances need the agent's own sudo
+ * @param keepsAttributes whether the root file system inside has extended attributes; where not, the host keeps them
  */
 public record RuntimeCapabilities(
         boolean keepsMemoryOnDisk,
@@ -17,4 +18,5 @@ public record RuntimeCapabilities(
         boolean freezes,
         boolean guestMemoryIsOwn,
         boolean consumesAddress,
-        boolean honoursSetuid) {}
+        boolean honoursSetuid,
+        boolean keepsAttributes) {}

@@ -113,9 +113,13 @@ class FilesystemServiceTest {
     void listsToADepth() throws Exception {
         Files.createDirectories(envd.work().resolve("tree/a/b"));
         Files.writeString(envd.work().resolve("tree/f"), "");
-        assertThat(names(call("ListDir", path("tree")))).containsExactlyInAnyOrder("a", "f");
+        for (String name : List.of("z", "m", "a-", "g")) {
+            Files.writeString(envd.work().resolve("tree/" + name), "");
+        }
+        assertThat(names(call("ListDir", path("tree")))).containsExactly("a", "a-", "f", "g", "m", "z");
         assertThat(names(call("ListDir", "{\"path\":\"" + envd.path("tree") + "\",\"depth\":2}")))
-                .containsExactlyInAnyOrder("a", "b", "f");
+                .as("in the order of a walk")
+                .containsExactly("a", "b", "a-", "f", "g", "m", "z");
         assertThat(code("ListDir", path("tree/f"))).isEqualTo("400 invalid_argument");
         assertThat(code("ListDir", path("tree/none"))).isEqualTo("404 not_found");
         Files.createSymbolicLink(envd.work().resolve("loop"), Path.of("loop"));
@@ -193,14 +197,20 @@ class FilesystemServiceTest {
         String id = call("CreateWatcher", path("polled")).path("watcherId").asString();
         assertThat(id).startsWith("w");
         String named = "{\"watcherId\":\"" + id + "\"}";
-        Files.writeString(envd.work().resolve("polled/file"), "text");
-        List<String> types = new ArrayList<>();
-        while (!types.contains("EVENT_TYPE_WRITE")) {
+        for (int round = 0; round < 20; round++) {
+            for (int file = 0; file <= round; file++) {
+                Files.writeString(envd.work().resolve("polled/" + round + "-" + file), "text");
+            }
+            List<String> told = new ArrayList<>();
             call("GetWatcherEvents", named)
                     .path("events")
-                    .forEach(event -> types.add(event.path("type").asString()));
+                    .forEach(event -> told.add(event.path("type").asString() + " "
+                            + event.path("name").asString()));
+            assertThat(told)
+                    .as("everything that happened before it was asked")
+                    .contains("EVENT_TYPE_CREATE " + round + "-0", "EVENT_TYPE_WRITE " + round + "-" + round);
         }
-        assertThat(types.getFirst()).isEqualTo("EVENT_TYPE_CREATE");
+        assertThat(call("GetWatcherEvents", named)).hasToString("{}");
         assertThat(call("RemoveWatcher", named)).hasToString("{}");
         assertThat(code("RemoveWatcher", named)).isEqualTo("404 not_found");
         assertThat(code("GetWatcherEvents", named)).isEqualTo("404 not_found");

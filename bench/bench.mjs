@@ -66,7 +66,7 @@ async function creates(runtime) {
     await daemon.warm(50)
 
     const sandbox = await createUntilOutput()
-    const command = percentile(await times(200, () => sandbox.commands.run('true'), 30), 0.5)
+    const command = percentile(await times(300, () => sandbox.commands.run('true'), 500), 0.5)
     if (runtime === 'container') {
       row('container: commands.run("true") p50', ms(command), '3 ms', command <= 3)
     } else {
@@ -172,12 +172,12 @@ async function proxied() {
     const nginx = await Nginx.start(`${address}:8000`)
     const ours = []
     const theirs = []
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 6; i++) {
       theirs.push(await requestsPerSecond(`${nginx.url}/`))
       ours.push(await requestsPerSecond(`${daemon.exports.E2B_SANDBOX_URL}/`, { host: sandbox.getHost(8000) }))
     }
     await nginx.stop()
-    const [holt, peer] = [percentile(ours.slice(1), 0.5), percentile(theirs.slice(1), 0.5)]
+    const [holt, peer] = [percentile(ours.slice(2), 0.5), percentile(theirs.slice(2), 0.5)]
     row('container: proxied requests per second', `${holt.toFixed(0)}/s, ${ratio(holt / peer)} of nginx (${peer.toFixed(0)}/s)`, 'at least 0.6x', holt >= 0.6 * peer)
     await sandbox.kill()
   } finally {

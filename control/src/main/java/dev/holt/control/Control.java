@@ -57,13 +57,23 @@ public final class Control implements AutoCloseable {
      * @param seeds the templates that come with the installation
      */
     public Control(ControlConfig config, Node node, List<TemplateSeed> seeds) {
-        this(config, node, seeds, Clock.systemUTC());
+        this(config, ControlFoundation.open(config), node, seeds, Clock.systemUTC());
     }
 
-    Control(ControlConfig config, Node node, List<TemplateSeed> seeds, Clock clock) {
+    /**
+     * As the other.
+     *
+     * @param foundation closed with this, and when this can't be made
+     */
+    public Control(ControlConfig config, ControlFoundation foundation, Node node, List<TemplateSeed> seeds) {
+        this(config, foundation, node, seeds, Clock.systemUTC());
+    }
+
+    private Control(
+            ControlConfig config, ControlFoundation foundation, Node node, List<TemplateSeed> seeds, Clock clock) {
         SecureRandom random = new SecureRandom();
-        Contract contract = Contract.load();
-        database = Database.open(config.database());
+        Contract contract = foundation.contract();
+        database = foundation.database();
         SandboxFeature opened = null;
         try {
             teams = new Teams(database, clock);

@@ -84,11 +84,16 @@ public final class LocalNode implements Node, AutoCloseable {
      * @param templates what sandboxes start from
      * @param disks what they write to; some of the default size are kept ready
      * @param agent host path of the guest agent's program
+     * @param foreground what its pools step aside for, besides its own creates
      * @throws dev.holt.node.network.NetworkFailure when the host's network can't be prepared
      */
     public static LocalNode start(
-            NodeConfig config, List<SandboxRuntime> runtimes, TemplateStore templates, Disks disks, Path agent) {
-        Foreground foreground = new Foreground();
+            NodeConfig config,
+            List<SandboxRuntime> runtimes,
+            TemplateStore templates,
+            Disks disks,
+            Path agent,
+            Foreground foreground) {
         int usualMegabytes = config.limits().resources().diskMegabytes();
         Pool<Disk> readyDisks =
                 new Pool<>("disks", config.pools().disks(), foreground, count -> List.of(disks.create(usualMegabytes)));

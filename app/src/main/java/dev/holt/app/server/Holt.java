@@ -2,6 +2,8 @@ package dev.holt.app.server;
 
 import dev.holt.app.settings.Settings;
 import dev.holt.control.Control;
+import dev.holt.control.ControlConfig;
+import dev.holt.control.ControlFoundation;
 import dev.holt.control.template.TemplateSeed;
 import dev.holt.edge.Edge;
 import dev.holt.http.HttpListener;
@@ -15,6 +17,8 @@ import dev.holt.node.image.TemplateBuild;
 import dev.holt.node.image.TemplateStore;
 import dev.holt.node.linux.ProcessEnds;
 import dev.holt.node.network.NetworkFailure;
+import dev.holt.node.pool.Foreground;
+import dev.holt.node.pool.Lease;
 import dev.holt.node.process.CommandFailure;
 import dev.holt.node.runtime.OciRuntime;
 import dev.holt.node.runtime.RuntimeFailure;
@@ -35,6 +39,8 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -86,9 +92,20 @@ public final class Holt implements AutoCloseable {
     }
 
     private void start(String version, Consumer<String> progress) throws IOException {
+        Foreground foreground = new Foreground();
+        try (Lease starting = foreground.enter()) { // pools have time until clients are served
+            serve(version, progress, foreground);
+        }
+    }
+
+    private void serve(String version, Consumer<String> progress, Foreground foreground) throws IOException {
         Path state = rooms.stateDirectory();
         Files.createDirectories(state);
         Files.deleteIfExists(EnvFile.inStateDirectory(state));
+        ControlConfig controlConfig = rooms.control(state, version);
+        FutureTask<ControlFoundation> foundation = new FutureTask<>(() -> ControlFoundation.open(controlConfig));
+        Thread.ofPlatform().daemon().name("opening control").start(foundation);
+        started((AutoCloseable) () -> closeIfOpened(foundation));
         Path agent = AgentProgram.unpack(state.resolve("agents"));
 
         List<SandboxRuntime> runtimes = runtimes(agent);
@@ -96,11 +113,12 @@ public final class Holt implements AutoCloseable {
         TemplateBuild base = templates.ensureBase(progress);
 
         Disks disks = new Disks(state.resolve("empty-disks"), state.resolve("disks"));
-        LocalNode node = started(LocalNode.start(rooms.node(), runtimes, templates, disks, agent));
+        LocalNode node = started(LocalNode.start(rooms.node(), runtimes, templates, disks, agent, foreground));
         EnvdService envd = envd(node);
 
         Control control = started(new Control(
-                rooms.control(state, version),
+                controlConfig,
+                opened(foundation),
                 node,
                 List.of(new TemplateSeed(
                         base.template(),
@@ -115,6 +133,36 @@ public final class Holt implements AutoCloseable {
         clientVariables = rooms.clientVariables(control.ensureDefaultApiKey());
         EnvFile.write(EnvFile.inStateDirectory(state), clientVariables);
         log.info("serving {} at {}", isolations, rooms.http().listeners());
+    }
+
+    private static void closeIfOpened(FutureTask<ControlFoundation> foundation) {
+        try {
+            opened(foundation).close();
+        } catch (StartFailure told) {
+            log.debug("there is no database to close", told);
+        }
+    }
+
+    private static ControlFoundation opened(FutureTask<ControlFoundation> foundation) {
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return foundation.get();
+                } catch (InterruptedException e) {
+                    interrupted = true; // it must be closed in any case
+                } catch (ExecutionException e) {
+                    throw new StartFailure(
+                            "could not open the database: "
+                                    + foundation.exceptionNow().getMessage(),
+                            e);
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     /** Every runtime that works here, the strongest first; sandboxes are tried only when something changed since the last start. */

@@ -12,6 +12,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The C library's functions that this package calls (their man pages, section 2). Each answers its result, or minus the errno.
@@ -40,53 +42,74 @@ final class Libc {
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
     private static final VarHandle ERRNO = STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
 
-    private static final MethodHandle MOUNT =
+    private static final Function MOUNT =
             function("mount", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS));
-    private static final MethodHandle UMOUNT2 = function("umount2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
-    private static final MethodHandle OPEN =
+    private static final Function UMOUNT2 = function("umount2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
+    private static final Function OPEN =
             function("open", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT), Linker.Option.firstVariadicArg(2));
-    private static final MethodHandle CLOSE = function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-    private static final MethodHandle LSEEK =
+    private static final Function CLOSE = function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final Function LSEEK =
             function("lseek", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
-    private static final MethodHandle KILL = function("kill", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
-    private static final MethodHandle IOCTL = function(
+    private static final Function KILL = function("kill", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final Function IOCTL = function(
             "ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), Linker.Option.firstVariadicArg(2));
-    private static final MethodHandle SYSCALL = function(
+    private static final Function SYSCALL = function(
             "syscall",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG),
             Linker.Option.firstVariadicArg(1));
-    private static final MethodHandle SYSCALL_OPENAT2 = function(
+    private static final Function SYSCALL_OPENAT2 = function(
             "syscall",
             FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG),
             Linker.Option.firstVariadicArg(1));
-    private static final MethodHandle LISTXATTR =
+    private static final Function LISTXATTR =
             function("listxattr", FunctionDescriptor.of(JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG));
-    private static final MethodHandle GETXATTR =
+    private static final Function GETXATTR =
             function("getxattr", FunctionDescriptor.of(JAVA_LONG, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG));
-    private static final MethodHandle SETXATTR =
+    private static final Function SETXATTR =
             function("setxattr", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT));
-    private static final MethodHandle REMOVEXATTR =
+    private static final Function REMOVEXATTR =
             function("removexattr", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
-    private static final MethodHandle EPOLL_CREATE =
-            function("epoll_create1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
-    private static final MethodHandle EPOLL_CTL =
+    private static final Function EPOLL_CREATE = function("epoll_create1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final Function EPOLL_CTL =
             function("epoll_ctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
-    private static final MethodHandle EPOLL_WAIT =
+    private static final Function EPOLL_WAIT =
             function("epoll_wait", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
-    private static final MethodHandle EVENTFD =
-            function("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
-    private static final MethodHandle EVENTFD_WRITE =
+    private static final Function EVENTFD = function("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final Function EVENTFD_WRITE =
             function("eventfd_write", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
-    private static final MethodHandle STRERROR = LINKER.downcallHandle(
-            LINKER.defaultLookup().findOrThrow("strerror"), FunctionDescriptor.of(ADDRESS, JAVA_INT));
+    private static final Function STRERROR = new Function("strerror", false, FunctionDescriptor.of(ADDRESS, JAVA_INT));
 
     private Libc() {}
 
-    private static MethodHandle function(String name, FunctionDescriptor descriptor, Linker.Option... options) {
-        Linker.Option[] all = new Linker.Option[options.length + 1];
-        all[0] = Linker.Option.captureCallState("errno");
-        System.arraycopy(options, 0, all, 1, options.length);
-        return LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(name), descriptor, all);
+    private static Function function(String name, FunctionDescriptor descriptor, Linker.Option... options) {
+        return new Function(name, true, descriptor, options);
+    }
+
+    /** One function, linked when it is first called: linking all of them takes a fifth of the daemon's start. */
+    private static final class Function {
+        private final String name;
+        private final FunctionDescriptor descriptor;
+        private final Linker.Option[] options;
+        private volatile @Nullable MethodHandle handle;
+
+        Function(String name, boolean tellsErrno, FunctionDescriptor descriptor, Linker.Option... options) {
+            this.name = name;
+            this.descriptor = descriptor;
+            this.options = tellsErrno ? Arrays.copyOf(options, options.length + 1) : options;
+            if (tellsErrno) {
+                this.options[options.length] = Linker.Option.captureCallState("errno");
+            }
+        }
+
+        /** Linking twice at once does no harm. */
+        MethodHandle handle() {
+            MethodHandle linked = handle;
+            if (linked == null) {
+                linked = LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(name), descriptor, options);
+                handle = linked;
+            }
+            return linked;
+        }
     }
 
     @FunctionalInterface
@@ -111,7 +134,7 @@ final class Libc {
     /** What an errno means, in words. */
     static String message(long errno) {
         try {
-            MemorySegment text = (MemorySegment) STRERROR.invokeExact((int) errno);
+            MemorySegment text = (MemorySegment) STRERROR.handle().invokeExact((int) errno);
             return text.reinterpret(256).getString(0);
         } catch (Throwable e) {
             throw new IllegalStateException("strerror failed", e);
@@ -120,100 +143,102 @@ final class Libc {
 
     /** mount(2); empty strings are passed as NULL. */
     static long mount(String source, String target, String type, long flags, String data) {
-        return call((arena, state) -> (int) MOUNT.invokeExact(
-                state, text(arena, source), text(arena, target), text(arena, type), flags, text(arena, data)));
+        return call((arena, state) -> (int) MOUNT.handle()
+                .invokeExact(
+                        state, text(arena, source), text(arena, target), text(arena, type), flags, text(arena, data)));
     }
 
     /** umount2(2). */
     static long umount(String target, int flags) {
-        return call((arena, state) -> (int) UMOUNT2.invokeExact(state, text(arena, target), flags));
+        return call((arena, state) -> (int) UMOUNT2.handle().invokeExact(state, text(arena, target), flags));
     }
 
     /** open(2) of something that exists. */
     static long open(String path, int flags) {
-        return call((arena, state) -> (int) OPEN.invokeExact(state, text(arena, path), flags));
+        return call((arena, state) -> (int) OPEN.handle().invokeExact(state, text(arena, path), flags));
     }
 
     /** openat2(2), Linux 5.6, number 437 on every architecture: what {@code path} means when {@code directory} is taken for /. */
     static long openBelow(int directory, String path, int flags) {
         return call((arena, state) -> {
             MemorySegment how = arena.allocateFrom(JAVA_LONG, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-            return (long) SYSCALL_OPENAT2.invokeExact(
-                    state, OPENAT2, (long) directory, arena.allocateFrom(path), how, how.byteSize());
+            return (long) SYSCALL_OPENAT2
+                    .handle()
+                    .invokeExact(state, OPENAT2, (long) directory, arena.allocateFrom(path), how, how.byteSize());
         });
     }
 
     /** listxattr(2). */
     static long listAttributes(String path, MemorySegment names) {
         return call((arena, state) ->
-                (long) LISTXATTR.invokeExact(state, arena.allocateFrom(path), names, names.byteSize()));
+                (long) LISTXATTR.handle().invokeExact(state, arena.allocateFrom(path), names, names.byteSize()));
     }
 
     /** getxattr(2). */
     static long getAttribute(String path, String name, MemorySegment value) {
-        return call((arena, state) -> (long) GETXATTR.invokeExact(
-                state, arena.allocateFrom(path), arena.allocateFrom(name), value, value.byteSize()));
+        return call((arena, state) -> (long) GETXATTR.handle()
+                .invokeExact(state, arena.allocateFrom(path), arena.allocateFrom(name), value, value.byteSize()));
     }
 
     /** setxattr(2), whether there is one of that name or not. */
     static long setAttribute(String path, String name, MemorySegment value) {
-        return call((arena, state) -> (int) SETXATTR.invokeExact(
-                state, arena.allocateFrom(path), arena.allocateFrom(name), value, value.byteSize(), 0));
+        return call((arena, state) -> (int) SETXATTR.handle()
+                .invokeExact(state, arena.allocateFrom(path), arena.allocateFrom(name), value, value.byteSize(), 0));
     }
 
     /** removexattr(2). */
     static long removeAttribute(String path, String name) {
         return call((arena, state) ->
-                (int) REMOVEXATTR.invokeExact(state, arena.allocateFrom(path), arena.allocateFrom(name)));
+                (int) REMOVEXATTR.handle().invokeExact(state, arena.allocateFrom(path), arena.allocateFrom(name)));
     }
 
     /** close(2). */
     static void close(int descriptor) {
-        call((arena, state) -> (int) CLOSE.invokeExact(state, descriptor));
+        call((arena, state) -> (int) CLOSE.handle().invokeExact(state, descriptor));
     }
 
     /** lseek(2). */
     static long seek(int descriptor, long offset, int whence) {
-        return call((arena, state) -> (long) LSEEK.invokeExact(state, descriptor, offset, whence));
+        return call((arena, state) -> (long) LSEEK.handle().invokeExact(state, descriptor, offset, whence));
     }
 
     /** kill(2). */
     static long kill(int pid, int signal) {
-        return call((arena, state) -> (int) KILL.invokeExact(state, pid, signal));
+        return call((arena, state) -> (int) KILL.handle().invokeExact(state, pid, signal));
     }
 
     /** ioctl(2) whose argument is a pointer, or a number passed as one. */
     static long ioctl(int descriptor, long request, MemorySegment argument) {
-        return call((arena, state) -> (int) IOCTL.invokeExact(state, descriptor, request, argument));
+        return call((arena, state) -> (int) IOCTL.handle().invokeExact(state, descriptor, request, argument));
     }
 
     /** pidfd_open(2), Linux 5.3; number 434 on every architecture. The C library of 2021 has no function for it. */
     static long pidfdOpen(int pid) {
-        return call((arena, state) -> (long) SYSCALL.invokeExact(state, 434L, (long) pid, 0L));
+        return call((arena, state) -> (long) SYSCALL.handle().invokeExact(state, 434L, (long) pid, 0L));
     }
 
     /** epoll_create1(2). */
     static long epollCreate() {
-        return call((arena, state) -> (int) EPOLL_CREATE.invokeExact(state, O_CLOEXEC));
+        return call((arena, state) -> (int) EPOLL_CREATE.handle().invokeExact(state, O_CLOEXEC));
     }
 
     /** epoll_ctl(2). */
     static long epollControl(int epoll, int operation, int descriptor, MemorySegment event) {
-        return call((arena, state) -> (int) EPOLL_CTL.invokeExact(state, epoll, operation, descriptor, event));
+        return call((arena, state) -> (int) EPOLL_CTL.handle().invokeExact(state, epoll, operation, descriptor, event));
     }
 
     /** epoll_wait(2) without a time limit; blocks the calling thread. */
     static long epollWait(int epoll, MemorySegment events, int count) {
-        return call((arena, state) -> (int) EPOLL_WAIT.invokeExact(state, epoll, events, count, -1));
+        return call((arena, state) -> (int) EPOLL_WAIT.handle().invokeExact(state, epoll, events, count, -1));
     }
 
     /** eventfd(2), not yet signalled. */
     static long eventfd() {
-        return call((arena, state) -> (int) EVENTFD.invokeExact(state, 0, O_CLOEXEC));
+        return call((arena, state) -> (int) EVENTFD.handle().invokeExact(state, 0, O_CLOEXEC));
     }
 
     /** Makes an eventfd readable for good. */
     static void signalEvent(int eventfd) {
-        call((arena, state) -> (int) EVENTFD_WRITE.invokeExact(state, eventfd, 1L));
+        call((arena, state) -> (int) EVENTFD_WRITE.handle().invokeExact(state, eventfd, 1L));
     }
 }

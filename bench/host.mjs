@@ -29,17 +29,30 @@ export function residentMegabytes(pid) {
 
 const networkName = 'holtb'
 
-/** The control groups of all sandboxes of the daemon under test, on either cgroup layout. */
-function controlGroups() {
-  const parent = [`/sys/fs/cgroup/memory/${networkName}`, `/sys/fs/cgroup/${networkName}`].find((directory) => fs.existsSync(directory))
+/** The control groups of all sandboxes of the daemon under test in one hierarchy of version 1, or in the one of version 2. */
+function controlGroups(hierarchy) {
+  const parent = [`/sys/fs/cgroup/${hierarchy}/${networkName}`, `/sys/fs/cgroup/${networkName}`].find((directory) => fs.existsSync(directory))
   if (parent === undefined) return []
   const directories = (of) => fs.readdirSync(of, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => path.join(of, entry.name))
   return directories(parent).flatMap(directories)
 }
 
+function read(file) {
+  try {
+    return fs.readFileSync(file, 'utf8')
+  } catch {
+    return '' // removed meanwhile, or of the other version
+  }
+}
+
+function frozenGroups() {
+  return controlGroups('freezer').filter((group) =>
+    read(path.join(group, 'freezer.state')).startsWith('FROZEN') || read(path.join(group, 'cgroup.events')).includes('frozen 1')).length
+}
+
 /** Memory charged to the cgroup of one sandbox in MiB. */
 export function cgroupMegabytes(sandboxId) {
-  const group = controlGroups().find((directory) => path.basename(directory) === sandboxId)
+  const group = controlGroups('memory').find((directory) => path.basename(directory) === sandboxId)
   const file = ['memory.usage_in_bytes', 'memory.current'].map((name) => path.join(group, name)).find((name) => fs.existsSync(name))
   return Number(fs.readFileSync(file, 'utf8')) / 2 ** 20
 }
@@ -83,18 +96,11 @@ export class Daemon {
     return this.child.pid
   }
 
-  async nodeStatus() {
-    const response = await fetch(`${this.exports.E2B_API_URL}/sandboxes`, { headers: { 'X-API-Key': this.exports.E2B_API_KEY } })
-    return response.json()
-  }
-
-  /** Waits until so many sandboxes are warm: their agents are counted in the cgroups. */
+  /** Waits until so many sandboxes are warm (they are frozen then, and nothing else is) and nothing else goes on. */
   async warm(count) {
     for (let i = 0; i < 6000; i++) {
-      const claimed = (await this.nodeStatus()).length
-      const all = controlGroups().length
-      if (all - claimed >= count) {
-        await new Promise((resolve) => setTimeout(resolve, 200)) // the last one still starts
+      if (frozenGroups() >= count) {
+        await new Promise((resolve) => setTimeout(resolve, 300))
         return
       }
       await new Promise((resolve) => setTimeout(resolve, 20))

@@ -42,6 +42,7 @@ import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -102,6 +103,7 @@ public final class Holt implements AutoCloseable {
         Path state = rooms.stateDirectory();
         Files.createDirectories(state);
         Files.deleteIfExists(EnvFile.inStateDirectory(state));
+        unpackLibrariesTo(state.resolve("libraries"));
         ControlConfig controlConfig = rooms.control(state, version);
         FutureTask<ControlFoundation> foundation = new FutureTask<>(() -> ControlFoundation.open(controlConfig));
         Thread.ofPlatform().daemon().name("opening control").start(foundation);
@@ -133,6 +135,17 @@ public final class Holt implements AutoCloseable {
         clientVariables = rooms.clientVariables(control.ensureDefaultApiKey());
         EnvFile.write(EnvFile.inStateDirectory(state), clientVariables);
         log.info("serving {} at {}", isolations, rooms.http().listeners());
+    }
+
+    /** SQLite's driver unpacks its library and removes it when it ends; a killed one can't, so what is there is removed first. */
+    private static void unpackLibrariesTo(Path directory) throws IOException {
+        Files.createDirectories(directory);
+        try (Stream<Path> leftOver = Files.list(directory)) {
+            for (Path file : leftOver.toList()) {
+                Files.delete(file);
+            }
+        }
+        System.setProperty("org.sqlite.tmpdir", directory.toString());
     }
 
     private static void closeIfOpened(FutureTask<ControlFoundation> foundation) {

@@ -1,0 +1,195 @@
+"""Kernels whose language runs in a process of its own: the Jupyter side of them.
+
+The process gets cells in its own way, writes to its standard output and error, which become streams, and says in a line of JSON
+on a third pipe how each cell ended: {"status": "ok", "text": ...} or {"status": "error", "name": ..., "value": ..., "traceback":
+[...]}.
+"""
+
+import codecs
+import json
+import os
+import queue
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+
+from ipykernel.kernelapp import IPKernelApp
+from ipykernel.kernelbase import Kernel
+
+# How long an interrupted cell has to end before its process is ended.
+INTERRUPT_PATIENCE = 5.0
+CHUNK = 65536
+
+
+class WrapperKernel(Kernel):
+    implementation = "holt"
+    implementation_version = "1"
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.directory = tempfile.mkdtemp(prefix="holt-kernel-")
+        self.child = None
+        self.start()
+
+    # ---- what a language says ----
+
+    def command(self, status_descriptor):
+        """The words that start the process; it writes how cells ended to that descriptor."""
+        raise NotImplementedError
+
+    def send(self, code):
+        """Hands the process one cell."""
+        raise NotImplementedError
+
+    def interrupt(self):
+        """Stops the running cell."""
+        raise NotImplementedError
+
+    def await_ready(self):
+        """Returns when the process takes cells; what it has written till then is nobody's."""
+
+    # ---- the process ----
+
+    def start(self):
+        ended_reading, ended_writing = os.pipe()
+        os.set_inheritable(ended_writing, True)
+        self.child = subprocess.Popen(
+            self.command(ended_writing),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(ended_writing,),
+            start_new_session=True,  # an interrupt of the kernel is not one of the process
+        )
+        os.close(ended_writing)
+        self.outcomes = queue.Queue()
+        self.publishing = threading.Lock()
+        self.silent = True
+        pipes = {self.child.stdout.fileno(): "stdout", self.child.stderr.fileno(): "stderr"}
+        child, outcomes = self.child, self.outcomes
+        for work in (
+            lambda: self.publish(child, pipes),
+            lambda: read_outcomes(ended_reading, outcomes),
+            lambda: outcomes.put({"status": "ended", "code": child.wait()}),
+        ):
+            threading.Thread(target=work, daemon=True).start()
+        self.await_ready()
+        self.drain()
+        self.silent = False
+
+    def publish(self, child, pipes):
+        """Sends on what the process writes, as it comes, also between cells."""
+        decoders = {pipe: codecs.getincrementaldecoder("utf-8")("replace") for pipe in pipes}
+        open_pipes = list(pipes)
+        while open_pipes:
+            for pipe in select.select(open_pipes, [], [])[0]:
+                with self.publishing:
+                    chunk = os.read(pipe, CHUNK)
+                    text = decoders[pipe].decode(chunk, final=not chunk)
+                    if text and not self.silent:
+                        self.send_response(self.iopub_socket, "stream", {"name": pipes[pipe], "text": text})
+                if not chunk:
+                    open_pipes.remove(pipe)
+
+    def drain(self):
+        """Returns when all is sent that the process had written when this was called."""
+        while True:
+            # Whoever holds the lock has read what was there and not sent it yet.
+            with self.publishing:
+                pipes = [self.child.stdout, self.child.stderr]
+                waiting = select.select(pipes, [], [], 0)[0]
+                if self.child.poll() is not None or not waiting:
+                    return
+            threading.Event().wait(0.001)
+
+    def end(self):
+        if self.child is not None and self.child.poll() is None:
+            try:
+                os.killpg(self.child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    # ---- Jupyter ----
+
+    def do_execute(self, code, silent, store_history=True, user_expressions=None, allow_stdin=False, **more):
+        if not code.strip():
+            return self.ok()
+        if self.child.poll() is not None:
+            self.start()
+        self.silent = silent
+        try:
+            self.send(code)
+        except BrokenPipeError:
+            pass  # it has ended, which is told as the outcome
+        outcome = self.outcome()
+        self.drain()
+        self.silent = False
+        if outcome["status"] == "ok":
+            if outcome.get("text") is not None and not silent:
+                self.send_response(
+                    self.iopub_socket,
+                    "execute_result",
+                    {
+                        "execution_count": self.execution_count,
+                        "data": {"text/plain": outcome["text"]},
+                        "metadata": {},
+                    },
+                )
+            return self.ok()
+        if outcome["status"] == "ended":
+            outcome = {
+                "name": "ProcessEnded",
+                "value": f"the {self.language} process ended with {described(outcome['code'])}; a new one without its"
+                " variables takes the next cell",
+            }
+        error = {"ename": outcome["name"], "evalue": outcome["value"], "traceback": outcome.get("traceback", [])}
+        if not error["traceback"]:
+            error["traceback"] = [f"{error['ename']}: {error['evalue']}"]
+        if not silent:
+            self.send_response(self.iopub_socket, "error", error)
+        return {"status": "error", "execution_count": self.execution_count, **error}
+
+    def outcome(self):
+        interrupted = False
+        while True:
+            try:
+                return self.outcomes.get(timeout=INTERRUPT_PATIENCE if interrupted else None)
+            except KeyboardInterrupt:
+                interrupted = True
+                self.interrupt()
+            except queue.Empty:
+                self.end()
+                interrupted = False
+
+    def ok(self):
+        return {
+            "status": "ok",
+            "execution_count": self.execution_count,
+            "payload": [],
+            "user_expressions": {},
+        }
+
+    def do_shutdown(self, restart):
+        self.end()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        return {"status": "ok", "restart": restart}
+
+
+def read_outcomes(pipe, outcomes):
+    with open(pipe, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                outcomes.put(json.loads(line))
+            except ValueError:
+                pass  # somebody in the process found the pipe and wrote to it
+
+
+def described(code):
+    return f"status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+
+def launch(kernel):
+    IPKernelApp.launch_instance(kernel_class=kernel)

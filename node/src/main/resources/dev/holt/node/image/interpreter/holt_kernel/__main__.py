@@ -2,11 +2,9 @@
 
 import sys
 
-# With -m the working directory is first in the path: a user's file must not take the place of a module that the kernel needs.
-# IPython puts it back for the user's own imports.
-if sys.path[0] in ("", __import__("os").getcwd()):
-    del sys.path[0]
+from . import without_debugger
 
-from ipykernel import kernelapp  # noqa: E402
+with without_debugger():
+    from ipykernel import kernelapp
 
 kernelapp.launch_new_instance()

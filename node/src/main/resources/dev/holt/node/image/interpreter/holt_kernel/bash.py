@@ -30,7 +30,7 @@ class BashKernel(WrapperKernel):
     def await_ready(self):
         self.outcomes.get()  # of the first prompt
 
-    def send(self, code):
+    def send_cell(self, code):
         cell = os.path.join(self.directory, "cell")
         with open(cell, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(code)
@@ -38,7 +38,7 @@ class BashKernel(WrapperKernel):
         self.child.stdin.write(f"eval \"$(<{shlex.quote(cell)})\" </dev/null\n".encode())
         self.child.stdin.flush()
 
-    def interrupt(self):
+    def interrupt_cell(self):
         try:
             os.killpg(self.child.pid, signal.SIGINT)
         except ProcessLookupError:

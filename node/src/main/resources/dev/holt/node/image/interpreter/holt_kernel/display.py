@@ -1,5 +1,7 @@
 """Formatters for the two kinds of results that Jupyter has no type for."""
 
+import sys
+
 from IPython.core.formatters import BaseFormatter
 from traitlets import ObjectName, Unicode
 
@@ -52,6 +54,13 @@ class ChartFormatter(BaseFormatter):
     print_method = ObjectName("_repr_e2b_chart_")
     _return_type = dict
 
+    def __call__(self, value):
+        # Not registered by type: the inline backend removes what all formatters know of figures when it is chosen.
+        figures = sys.modules.get("matplotlib.figure")
+        if self.enabled and figures is not None and isinstance(value, figures.Figure):
+            return figure_chart(value)
+        return super().__call__(value)
+
 
 def install(shell):
     """Registers both, by the names of the types, so that neither pandas nor matplotlib is imported for it."""
@@ -60,6 +69,5 @@ def install(shell):
     data.for_type_by_name("pandas.core.frame", "DataFrame", frame_data)
     data.for_type_by_name("pandas.core.series", "Series", series_data)
     chart = ChartFormatter(parent=display)
-    chart.for_type_by_name("matplotlib.figure", "Figure", figure_chart)
     for formatter in (data, chart):
         display.formatters[formatter.format_type] = formatter

@@ -23,13 +23,13 @@ class JavaKernel(WrapperKernel):
     def await_ready(self):
         self.outcomes.get()
 
-    def send(self, code):
-        self.write("c", code)
+    def send_cell(self, code):
+        self.write_order("c", code)
 
-    def interrupt(self):
-        self.write("i", "")
+    def interrupt_cell(self):
+        self.write_order("i", "")
 
-    def write(self, kind, text):
+    def write_order(self, kind, text):
         """An order is a letter for its kind, the number of bytes of its text, the end of the line, and the text."""
         body = text.encode("utf-8", "replace")
         self.child.stdin.write(f"{kind}{len(body)}\n".encode() + body)

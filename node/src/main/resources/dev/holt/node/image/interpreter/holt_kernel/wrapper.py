@@ -15,12 +15,18 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 
-from ipykernel.kernelapp import IPKernelApp
-from ipykernel.kernelbase import Kernel
+from . import without_debugger
+
+with without_debugger():
+    from ipykernel.kernelapp import IPKernelApp
+    from ipykernel.kernelbase import Kernel
 
 # How long an interrupted cell has to end before its process is ended.
 INTERRUPT_PATIENCE = 5.0
+# How long a process that has ended is listened to.
+LAST_WORDS = 0.5
 CHUNK = 65536
 
 
@@ -32,7 +38,7 @@ class WrapperKernel(Kernel):
         super().__init__(**options)
         self.directory = tempfile.mkdtemp(prefix="holt-kernel-")
         self.child = None
-        self.start()
+        self.start_process()
 
     # ---- what a language says ----
 
@@ -40,11 +46,11 @@ class WrapperKernel(Kernel):
         """The words that start the process; it writes how cells ended to that descriptor."""
         raise NotImplementedError
 
-    def send(self, code):
+    def send_cell(self, code):
         """Hands the process one cell."""
         raise NotImplementedError
 
-    def interrupt(self):
+    def interrupt_cell(self):
         """Stops the running cell."""
         raise NotImplementedError
 
@@ -53,7 +59,7 @@ class WrapperKernel(Kernel):
 
     # ---- the process ----
 
-    def start(self):
+    def start_process(self):
         ended_reading, ended_writing = os.pipe()
         os.set_inheritable(ended_writing, True)
         self.child = subprocess.Popen(
@@ -70,17 +76,14 @@ class WrapperKernel(Kernel):
         self.silent = True
         pipes = {self.child.stdout.fileno(): "stdout", self.child.stderr.fileno(): "stderr"}
         child, outcomes = self.child, self.outcomes
-        for work in (
-            lambda: self.publish(child, pipes),
-            lambda: read_outcomes(ended_reading, outcomes),
-            lambda: outcomes.put({"status": "ended", "code": child.wait()}),
-        ):
-            threading.Thread(target=work, daemon=True).start()
+        self.publisher = in_background(lambda: self.publish_output(child, pipes))
+        in_background(lambda: read_outcomes(ended_reading, outcomes))
+        in_background(lambda: outcomes.put({"status": "ended", "code": child.wait()}))
         self.await_ready()
         self.drain()
         self.silent = False
 
-    def publish(self, child, pipes):
+    def publish_output(self, child, pipes):
         """Sends on what the process writes, as it comes, also between cells."""
         decoders = {pipe: codecs.getincrementaldecoder("utf-8")("replace") for pipe in pipes}
         open_pipes = list(pipes)
@@ -99,13 +102,14 @@ class WrapperKernel(Kernel):
         while True:
             # Whoever holds the lock has read what was there and not sent it yet.
             with self.publishing:
-                pipes = [self.child.stdout, self.child.stderr]
-                waiting = select.select(pipes, [], [], 0)[0]
-                if self.child.poll() is not None or not waiting:
+                if not select.select([self.child.stdout, self.child.stderr], [], [], 0)[0]:
                     return
-            threading.Event().wait(0.001)
+            if self.child.poll() is not None:  # what it left running may hold the pipes open, and write for ever
+                self.publisher.join(LAST_WORDS)
+                return
+            time.sleep(0.001)
 
-    def end(self):
+    def end_process(self):
         if self.child is not None and self.child.poll() is None:
             try:
                 os.killpg(self.child.pid, signal.SIGKILL)
@@ -118,10 +122,10 @@ class WrapperKernel(Kernel):
         if not code.strip():
             return self.ok()
         if self.child.poll() is not None:
-            self.start()
+            self.start_process()
         self.silent = silent
         try:
-            self.send(code)
+            self.send_cell(code)
         except BrokenPipeError:
             pass  # it has ended, which is told as the outcome
         outcome = self.outcome()
@@ -153,16 +157,20 @@ class WrapperKernel(Kernel):
         return {"status": "error", "execution_count": self.execution_count, **error}
 
     def outcome(self):
+        patience = None
         interrupted = False
         while True:
             try:
-                return self.outcomes.get(timeout=INTERRUPT_PATIENCE if interrupted else None)
+                outcome = self.outcomes.get(timeout=patience)
+                if interrupted and outcome.get("status") == "ok":
+                    return {"status": "error", "name": "KeyboardInterrupt", "value": "interrupted"}
+                return outcome
             except KeyboardInterrupt:
-                interrupted = True
-                self.interrupt()
+                patience, interrupted = INTERRUPT_PATIENCE, True
+                self.interrupt_cell()
             except queue.Empty:
-                self.end()
-                interrupted = False
+                patience = None
+                self.end_process()
 
     def ok(self):
         return {
@@ -173,9 +181,15 @@ class WrapperKernel(Kernel):
         }
 
     def do_shutdown(self, restart):
-        self.end()
+        self.end_process()
         shutil.rmtree(self.directory, ignore_errors=True)
         return {"status": "ok", "restart": restart}
+
+
+def in_background(work):
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
 
 
 def read_outcomes(pipe, outcomes):

@@ -5,6 +5,10 @@ import dataclasses
 import numpy
 
 
+# How many corners the outline of a box with a notch has at least, the first one being its last, too.
+NOTCHED = 11
+
+
 @dataclasses.dataclass
 class Box:
     """One box. Place and width are along the axis of what is compared, all else is along that of the values."""
@@ -62,6 +66,8 @@ def arrange(shapes, strokes, clouds, sideways):
     for shape in shapes:
         left, first = shape.min(axis=0)
         right, third = shape.max(axis=0)
+        if len(shape) >= NOTCHED:  # the notch may reach beyond the box; its corners come in this order
+            first, third = sorted((shape[0][1], shape[5][1]))
         found.append(Box((left + right) / 2, right - left, first, third))
     for stroke in strokes:
         (x1, y1), (x2, y2) = stroke
@@ -84,7 +90,9 @@ def arrange(shapes, strokes, clouds, sideways):
     for cloud in clouds:
         for box in found:
             if len(cloud) and numpy.allclose(cloud[:, 0], box.place):
-                box.outliers += [value for value in cloud[:, 1] if value < box.first or value > box.third]
+                # The mark of the mean, if there is one, was drawn before the outliers, and no mean is beyond the whiskers
+                # where there are none.
+                box.outliers = [value for value in cloud[:, 1] if not between(value, box.low, box.high)]
                 break
     complete = [box for box in found if None not in (box.low, box.high, box.median)]
     return distinct(complete) if len(complete) == len(found) else []
@@ -101,6 +109,10 @@ def distinct(found):
         if not any(twins):
             kept.append(box)
     return kept
+
+
+def between(value, low, high):
+    return low is not None and high is not None and low <= value <= high
 
 
 def same(one, other):

@@ -62,14 +62,19 @@ class WrapperKernel(Kernel):
     def start_process(self):
         ended_reading, ended_writing = os.pipe()
         os.set_inheritable(ended_writing, True)
-        self.child = subprocess.Popen(
-            self.command(ended_writing),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=(ended_writing,),
-            start_new_session=True,  # an interrupt of the kernel is not one of the process
-        )
+        # A kernel ignores interrupts between cells; what it starts would, too, for ever.
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            self.child = subprocess.Popen(
+                self.command(ended_writing),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(ended_writing,),
+                start_new_session=True,  # an interrupt of the kernel is not one of the process
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
         os.close(ended_writing)
         self.outcomes = queue.Queue()
         self.publishing = threading.Lock()

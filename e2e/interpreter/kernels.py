@@ -35,7 +35,7 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
     def start(self, code):
-        return self.client.execute(code)
+        return self.client.execute(code, stop_on_error=False)
 
     def run(self, code):
         return self.finish(self.start(code))
@@ -61,8 +61,13 @@ class Kernel:
                 cell.status = reply["content"]["status"]
         return cell
 
+    def result(self, code):
+        cell = self.run(code)
+        assert cell.results, f"no result but {vars(cell)}"
+        return cell.results[-1]
+
     def text(self, code):
-        return self.run(code).results[-1]["text/plain"]
+        return self.result(code)["text/plain"]
 
 
 class Kernels(unittest.TestCase):
@@ -83,10 +88,10 @@ class Kernels(unittest.TestCase):
             cell = kernel.run("1 / 0")
             self.assertEqual(("ZeroDivisionError", "division by zero"), (cell.error["ename"], cell.error["evalue"]))
             self.assertNotIn("\x1b", "".join(cell.error["traceback"]))
-            data = kernel.run("import pandas; pandas.DataFrame({'a': [1, 2]})").results[-1]
+            data = kernel.result("import pandas; pandas.DataFrame({'a': [1, 2]})")
             self.assertEqual({"a": [1, 2]}, data["e2b/data"])
             self.assertIn("<table", data["text/html"])
-            data = kernel.run("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.title('T'); plt.show()").results[-1]
+            data = kernel.result("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.title('T'); plt.show()")
             self.assertEqual(("line", "T"), (data["e2b/chart"]["type"], data["e2b/chart"]["title"]))
             self.assertTrue(data["image/png"].startswith("iVBOR"))
             data = kernel.run("plt.bar(['a'], [1])\nplt.gcf()").results
@@ -122,8 +127,8 @@ class Kernels(unittest.TestCase):
             kernel.run("x <- 41")
             self.assertEqual("[1] 42", kernel.text("x + 1"))
             self.assertEqual('[1] "hi"\n', kernel.run("print('hi')").stdout)
-            self.assertIn("text/html", kernel.run("data.frame(a = 1:3)").results[-1])
-            self.assertTrue(kernel.run("plot(1:3)").results[-1]["image/png"].startswith("iVBOR"))
+            self.assertIn("text/html", kernel.result("data.frame(a = 1:3)"))
+            self.assertTrue(kernel.result("plot(1:3)")["image/png"].startswith("iVBOR"))
             self.assertIn("bad", kernel.run("stop('bad')").error["evalue"])
             self.assertIsNone(kernel.run("library(ggplot2)").error)
             self.interrupted(kernel, "repeat {}", "x", "[1] 41")
@@ -161,7 +166,7 @@ class Kernels(unittest.TestCase):
             self.assertEqual(("KeyboardInterrupt", ""), (cell.error["ename"], cell.stdout))
             self.assertEqual("41\n", kernel.run("echo $x").stdout)
             self.assertEqual("ProcessEnded", kernel.run("exit 4").error["ename"])
-            self.assertEqual("again \n", kernel.run("echo again $x").stdout)
+            self.assertEqual("again\n", kernel.run("echo again $x").stdout)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ public final class HoltCommand implements Runnable {
                 .addSubcommand(sandbox)
                 .addSubcommand(template)
                 .addSubcommand(apiKey)
+                .addSubcommand(new McpCommand(context))
                 .addSubcommand(new VersionCommand(context))
                 .addSubcommand(new CompletionCommand(context))
                 .addSubcommand(new DocumentSettingsCommand())

@@ -20,12 +20,13 @@ public final class Edge implements AutoCloseable {
     /**
      * Starts an edge in front of {@code node}.
      *
-     * @param services what Holt itself answers, by sandbox port; 49983 is the envd service
+     * @param services what Holt itself answers, by sandbox port; 49983 is the envd service, 49999 the interpreter
      */
     public Edge(EdgeConfig config, Node node, Map<Integer, SandboxService> services) {
         this.relay = new Relay(node, config.maximumExchanges());
         NewestSandbox newest = new NewestSandbox(node);
-        this.handler = new EdgeHandler(config, node, newest, services, relay);
+        GuestServers guests = new GuestServers(node);
+        this.handler = new EdgeHandler(config, node, newest, services, guests, relay);
         this.subscription = node.subscribe(new NodeListener() {
             @Override
             public void started(SandboxStatus sandbox) {
@@ -35,6 +36,7 @@ public final class Edge implements AutoCloseable {
             @Override
             public void ended(SandboxId sandbox, EndReason reason, Instant when) {
                 newest.ended(sandbox, reason, when);
+                guests.forget(sandbox);
                 Thread.startVirtualThread(() -> relay.sandboxEnded(sandbox));
             }
         });

@@ -33,15 +33,22 @@ final class EdgeHandler extends Handler.Abstract {
     private final Node node;
     private final NewestSandbox newest;
     private final Map<Integer, SandboxService> services;
+    private final GuestServers guests;
     private final Relay relay;
 
     EdgeHandler(
-            EdgeConfig config, Node node, NewestSandbox newest, Map<Integer, SandboxService> services, Relay relay) {
+            EdgeConfig config,
+            Node node,
+            NewestSandbox newest,
+            Map<Integer, SandboxService> services,
+            GuestServers guests,
+            Relay relay) {
         this.config = config;
         this.parser = new TargetParser(config.domains());
         this.node = node;
         this.newest = newest;
         this.services = Map.copyOf(services);
+        this.guests = guests;
         this.relay = relay;
     }
 
@@ -97,7 +104,7 @@ final class EdgeHandler extends Handler.Abstract {
             return;
         }
         SandboxService service = services.get(port);
-        if (service != null) {
+        if (service != null && !(service.yieldsToGuest() && guests.listens(id, port))) {
             service.handle(id, request, response, callback);
             return;
         }
@@ -111,6 +118,7 @@ final class EdgeHandler extends Handler.Abstract {
         try {
             relay.relay(destination, request, response, callback);
         } catch (RelayFailure failure) {
+            guests.closed(id, port);
             answer(failure, destination, request, response, callback);
         }
     }

@@ -12,4 +12,9 @@ public interface SandboxService {
      * once. A failure that must break the connection fails the callback.
      */
     void handle(SandboxId sandbox, Request request, Response response, Callback callback) throws Exception;
+
+    /** Whether a server of the guest's own that listens on the port is asked instead. */
+    default boolean yieldsToGuest() {
+        return false;
+    }
 }

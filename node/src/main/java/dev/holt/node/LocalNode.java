@@ -8,6 +8,8 @@ import dev.holt.node.image.ImageFailure;
 import dev.holt.node.image.OverlayRootFileSystems;
 import dev.holt.node.image.TemplateImage;
 import dev.holt.node.image.TemplateStore;
+import dev.holt.node.interpreter.InterpreterSandbox;
+import dev.holt.node.interpreter.InterpreterSandboxes;
 import dev.holt.node.logs.LogStore;
 import dev.holt.node.metrics.Sampler;
 import dev.holt.node.network.NetworkFailure;
@@ -85,6 +87,7 @@ public final class LocalNode implements Node, AutoCloseable {
      * @param disks what they write to; some of the default size are kept ready
      * @param agent host path of the guest agent's program
      * @param foreground what its pools step aside for, besides its own creates
+     * @param warmUp what warm sandboxes hold besides themselves
      * @throws dev.holt.node.network.NetworkFailure when the host's network can't be prepared
      */
     public static LocalNode start(
@@ -93,7 +96,8 @@ public final class LocalNode implements Node, AutoCloseable {
             TemplateStore templates,
             Disks disks,
             Path agent,
-            Foreground foreground) {
+            Foreground foreground,
+            WarmUp warmUp) {
         int usualMegabytes = config.limits().resources().diskMegabytes();
         Pool<Disk> readyDisks =
                 new Pool<>("disks", config.pools().disks(), foreground, count -> List.of(disks.create(usualMegabytes)));
@@ -111,7 +115,8 @@ public final class LocalNode implements Node, AutoCloseable {
                         foreground,
                         List.of(readyDisks),
                         Clock.systemUTC(),
-                        (step, sandbox) -> {}));
+                        (step, sandbox) -> {},
+                        warmUp));
     }
 
     /** As {@link #start} says, of any parts. */
@@ -224,7 +229,7 @@ public final class LocalNode implements Node, AutoCloseable {
                 .orElseThrow();
         Sandbox sandbox = coldStart.start(kind, image(kind.template(), kind.buildId()), runtime);
         try {
-            sandbox.rest();
+            sandbox.rest(parts.warmUp());
         } catch (RuntimeException e) {
             try (sandbox) {
                 throw e;
@@ -383,6 +388,14 @@ public final class LocalNode implements Node, AutoCloseable {
     /** Where the envd service finds these sandboxes. */
     public EnvdSandboxes envdSandboxes() {
         return id -> Optional.ofNullable(sandboxes.get(id)).flatMap(Sandbox::envd);
+    }
+
+    /** Where the interpreter service finds these sandboxes. */
+    public InterpreterSandboxes interpreterSandboxes() {
+        return id -> envdSandboxes()
+                .find(id)
+                .map(sandbox ->
+                        new InterpreterSandbox(id, sandbox.agent(), sandbox.accessToken(), sandbox.environment()));
     }
 
     @Override

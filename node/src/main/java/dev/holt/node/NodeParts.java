@@ -17,6 +17,7 @@ import java.util.List;
  * @param foreground whom making things ahead of need steps aside for
  * @param pools started when what an earlier run left was swept, and closed with the node
  * @param steps hears of each step of each create; see {@link CreateStep.Listener}
+ * @param warmUp what warm sandboxes hold besides themselves
  */
 record NodeParts(
         List<SandboxRuntime> runtimes,
@@ -26,7 +27,8 @@ record NodeParts(
         Foreground foreground,
         List<Pool<?>> pools,
         Clock clock,
-        CreateStep.Listener steps) {
+        CreateStep.Listener steps,
+        WarmUp warmUp) {
     NodeParts {
         runtimes = List.copyOf(runtimes);
         pools = List.copyOf(pools);

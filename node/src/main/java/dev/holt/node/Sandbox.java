@@ -156,8 +156,12 @@ final class Sandbox implements Lease, Sampler.Target {
         }
     }
 
-    /** Stops a warm sandbox where it is until it is claimed: gVisor's sentry needs CPU time even while its guest does nothing. */
-    void rest() {
+    /**
+     * Lets a warm sandbox get ready for what its owner will do first, then stops it where it is until it is claimed: gVisor's sentry needs
+     * CPU time even while its guest does nothing.
+     */
+    void rest(WarmUp warmUp) {
+        body.held().add(warmUp.warm(id(), body.agent()));
         body.instance().freeze();
     }
 

@@ -112,7 +112,8 @@ final class LocalNodeTest {
                         new Foreground(),
                         List.of(),
                         clock,
-                        (step, sandbox) -> steps.taken(step, sandbox)));
+                        (step, sandbox) -> steps.taken(step, sandbox),
+                        WarmUp.NONE));
         nodes.add(node);
         node.subscribe(new NodeListener() {
             @Override

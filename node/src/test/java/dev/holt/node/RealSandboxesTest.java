@@ -105,7 +105,8 @@ final class RealSandboxesTest {
                         new Foreground(),
                         List.of(),
                         Clock.systemUTC(),
-                        (step, sandbox) -> steps.taken(step, sandbox)));
+                        (step, sandbox) -> steps.taken(step, sandbox),
+                        WarmUp.NONE));
         nodes.add(node);
         node.subscribe(new NodeListener() {
             @Override

@@ -15,6 +15,8 @@ import dev.holt.node.image.Disks;
 import dev.holt.node.image.ImageFailure;
 import dev.holt.node.image.TemplateBuild;
 import dev.holt.node.image.TemplateStore;
+import dev.holt.node.interpreter.Interpreter;
+import dev.holt.node.interpreter.InterpreterService;
 import dev.holt.node.linux.ProcessEnds;
 import dev.holt.node.network.NetworkFailure;
 import dev.holt.node.pool.Foreground;
@@ -57,6 +59,7 @@ import org.slf4j.LoggerFactory;
 public final class Holt implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Holt.class);
     private static final int ENVD_PORT = 49_983;
+    private static final int INTERPRETER_PORT = 49_999;
 
     private final Deque<AutoCloseable> started = new ArrayDeque<>();
     private final RoomSettings rooms;
@@ -115,8 +118,11 @@ public final class Holt implements AutoCloseable {
         TemplateBuild base = templates.ensureBase(progress);
 
         Disks disks = new Disks(state.resolve("empty-disks"), state.resolve("disks"));
-        LocalNode node = started(LocalNode.start(rooms.node(), runtimes, templates, disks, agent, foreground));
-        EnvdService envd = envd(node);
+        Interpreter interpreter = started(new Interpreter());
+        LocalNode node = started(
+                LocalNode.start(rooms.node(), runtimes, templates, disks, agent, foreground, interpreter::warm));
+        EnvdService envd = envd(node, interpreter);
+        InterpreterService code = new InterpreterService(interpreter, node.interpreterSandboxes());
 
         Control control = started(new Control(
                 controlConfig,
@@ -128,7 +134,8 @@ public final class Holt implements AutoCloseable {
                         UUID.fromString(base.buildId()),
                         node.defaultResources(),
                         base.createdAt()))));
-        Edge edge = started(new Edge(rooms.edge(), node, Map.<Integer, SandboxService>of(ENVD_PORT, envd)));
+        Edge edge = started(
+                new Edge(rooms.edge(), node, Map.<Integer, SandboxService>of(ENVD_PORT, envd, INTERPRETER_PORT, code)));
         started(HttpServer.start(rooms.http(), handler(edge.handler(), control.handler())));
 
         node.keepWarm(base.template(), base.buildId());
@@ -208,29 +215,33 @@ public final class Holt implements AutoCloseable {
         return working;
     }
 
-    /** The envd service, which follows what the node starts and ends, and knows again what an earlier run left. */
-    private EnvdService envd(LocalNode node) {
+    /** The envd service; it and the interpreter follow what the node ends, and know again what an earlier run left. */
+    private EnvdService envd(LocalNode node, Interpreter interpreter) {
         EnvdService envd = started(new EnvdService(node.envdSandboxes()));
         started(node.subscribe(new NodeListener() {
             @Override
             public void started(SandboxStatus sandbox) {
-                // it is known as soon as somebody asks for it
+                // both know it as soon as somebody asks for it
             }
 
             @Override
             public void ended(SandboxId sandbox, EndReason reason, Instant when) {
-                Thread.startVirtualThread(() -> envd.forget(sandbox));
+                Thread.startVirtualThread(() -> {
+                    envd.forget(sandbox);
+                    interpreter.forget(sandbox);
+                });
             }
         }));
         for (SandboxStatus sandbox : node.list()) {
-            Thread.startVirtualThread(() -> adopt(envd, node, sandbox.id()));
+            Thread.startVirtualThread(() -> adopt(envd, interpreter, node, sandbox.id()));
         }
         return envd;
     }
 
-    private static void adopt(EnvdService envd, LocalNode node, SandboxId sandbox) {
+    private static void adopt(EnvdService envd, Interpreter interpreter, LocalNode node, SandboxId sandbox) {
         try {
             node.envdSandboxes().find(sandbox).ifPresent(envd::adopt);
+            node.interpreterSandboxes().find(sandbox).ifPresent(interpreter::adopt);
         } catch (RuntimeException e) {
             log.warn("sandbox {} runs on, but what runs in it is not known: {}", sandbox, e.toString());
         }

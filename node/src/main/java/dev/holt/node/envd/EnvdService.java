@@ -1,8 +1,10 @@
 package dev.holt.node.envd;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.holt.http.Cors;
 import dev.holt.http.HttpFailure;
 import dev.holt.http.Json;
+import dev.holt.http.Lingering;
 import dev.holt.http.SandboxService;
 import dev.holt.node.guest.GuestUnreachable;
 import dev.holt.nodeapi.MetricSample;

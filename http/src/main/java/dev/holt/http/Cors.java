@@ -1,4 +1,4 @@
-package dev.holt.node.envd;
+package dev.holt.http;
 
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -6,7 +6,7 @@ import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 
 /** Lets pages of any origin talk to a sandbox (the Fetch standard, CORS protocol). Access is by token, never by cookie. */
-final class Cors {
+public final class Cors {
     private static final String EXPOSED =
             "Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, Location, Cache-Control, "
                     + "X-Content-Type-Options, ETag, Content-Range, Content-Disposition";
@@ -15,14 +15,14 @@ final class Cors {
     private Cors() {}
 
     /** Whether a browser asks if it may ask. */
-    static boolean isPreflight(Request request) {
+    public static boolean isPreflight(Request request) {
         return request.getMethod().equals("OPTIONS")
                 && request.getHeaders().contains(HttpHeader.ORIGIN)
                 && request.getHeaders().contains(HttpHeader.ACCESS_CONTROL_REQUEST_METHOD);
     }
 
     /** Headers of the answer to {@link #isPreflight}. */
-    static void allowPreflight(Request request, Response response) {
+    public static void allowPreflight(Request request, Response response) {
         HttpFields.Mutable headers = response.getHeaders();
         headers.put(HttpHeader.VARY, "Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
         headers.put(HttpHeader.ACCESS_CONTROL_ALLOW_ORIGIN, "*");
@@ -35,7 +35,7 @@ final class Cors {
     }
 
     /** Headers of every other answer to a browser. */
-    static void allow(Request request, Response response) {
+    public static void allow(Request request, Response response) {
         if (request.getHeaders().contains(HttpHeader.ORIGIN)) {
             response.getHeaders().put(HttpHeader.ACCESS_CONTROL_ALLOW_ORIGIN, "*");
             response.getHeaders().put(HttpHeader.ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);

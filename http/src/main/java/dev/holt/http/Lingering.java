@@ -1,4 +1,4 @@
-package dev.holt.node.envd;
+package dev.holt.http;
 
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -11,16 +11,17 @@ import org.eclipse.jetty.server.Request;
  * closing it with unread bytes resets it, which can take the answer from the client (RFC 9112, 9.6); HTTP/2 resets the stream,
  * which some clients take for a failure.
  */
-final class Lingering {
+public final class Lingering {
     private static final Duration TIME = Duration.ofSeconds(2);
     private static final long BYTES_MAXIMUM = 64L * 1024 * 1024;
 
     private Lingering() {}
 
-    static void afterAnswer(Request request) {
-        Deadline deadline = Deadline.in(TIME);
+    /** Reads on, at most two seconds and 64 MiB. */
+    public static void afterAnswer(Request request) {
+        long deadline = System.nanoTime() + TIME.toNanos();
         long total = 0;
-        while (!deadline.isOver() && total < BYTES_MAXIMUM) {
+        while (System.nanoTime() - deadline < 0 && total < BYTES_MAXIMUM) {
             Content.Chunk chunk = request.read();
             if (chunk == null) {
                 if (!awaitContent(request, deadline)) {
@@ -37,11 +38,11 @@ final class Lingering {
         }
     }
 
-    private static boolean awaitContent(Request request, Deadline deadline) {
+    private static boolean awaitContent(Request request, long deadline) {
         CountDownLatch available = new CountDownLatch(1);
         request.demand(available::countDown);
         try {
-            return available.await(deadline.nanosLeft(), TimeUnit.NANOSECONDS);
+            return available.await(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
         } catch (InterruptedException stopping) {
             Thread.currentThread().interrupt();
             return false;

@@ -1,0 +1,175 @@
+package dev.holt.node.interpreter.jupyter;
+
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.zeromq.SocketType;
+import org.zeromq.ZContext;
+import org.zeromq.ZMQ;
+
+/** One ZeroMQ socket, connected to one port of a kernel. Everything is done on the thread of {@link KernelSockets}. */
+final class KernelSocket {
+    /**
+     * How many whole messages ZeroMQ keeps between its thread and ours. Small, so that few large ones are in memory; what waits
+     * longer waits in the network's and then in the kernel's own queue.
+     */
+    static final int QUEUE = 1;
+
+    private static final int RECONNECT_MILLISECONDS = 200;
+    private static final int RECONNECT_MAXIMUM_MILLISECONDS = 5000;
+    private static final int HANDSHAKE_MILLISECONDS = 10_000;
+    private static final int EVENTS = ZMQ.EVENT_DISCONNECTED | ZMQ.EVENT_CONNECT_RETRIED;
+
+    private final KernelLink link;
+    private final Channel channel;
+    private final FrameAllocator allocator;
+    private final ZMQ.Socket socket;
+    private final SelectionKey key;
+    private boolean disconnected;
+    private boolean closed;
+
+    /** Begins to connect to {@code port}. */
+    KernelSocket(KernelSockets owner, ZContext context, Selector selector, KernelLink link, Channel channel, int port) {
+        this.link = link;
+        this.channel = channel;
+        this.allocator = new FrameAllocator(owner.memory(), bytes -> {
+            link.fail(tooLarge(bytes));
+            owner.execute(this::abandonLink);
+        });
+        this.socket = context.createSocket(channel == Channel.IOPUB ? SocketType.SUB : SocketType.DEALER);
+        socket.setLinger(0);
+        socket.setRcvHWM(QUEUE);
+        socket.setMsgAllocator(allocator);
+        socket.setHandshakeIvl(HANDSHAKE_MILLISECONDS);
+        // A link is never reconnected, it is replaced. JeroMQ takes an interval of -1 for "never" only after a
+        // connection broke.
+        socket.setReconnectIVL(RECONNECT_MILLISECONDS);
+        socket.setReconnectIVLMax(RECONNECT_MAXIMUM_MILLISECONDS);
+        socket.setEventHook(event -> owner.execute(() -> connectionBroke(owner)), EVENTS);
+        if (channel == Channel.IOPUB) {
+            socket.subscribe(ZMQ.SUBSCRIPTION_ALL);
+        }
+        socket.connect("tcp://" + link.address().getHostAddress() + ":" + port);
+        try {
+            key = socket.getFD().register(selector, SelectionKey.OP_READ, this);
+        } catch (ClosedChannelException impossible) {
+            throw new IllegalStateException("the socket was opened a moment ago", impossible);
+        }
+    }
+
+    private static KernelFailure tooLarge(long bytes) {
+        return new KernelFailure(
+                KernelFailure.Kind.TOO_LARGE,
+                bytes > FrameAllocator.FRAME_MAXIMUM
+                        ? "the kernel sent " + bytes + " bytes as one message; the most is "
+                                + FrameAllocator.FRAME_MAXIMUM
+                        : "the kernel sent more at once than this host keeps in memory at the moment");
+    }
+
+    private void connectionBroke(KernelSockets owner) {
+        disconnected = true;
+        owner.markReady(this);
+    }
+
+    private void abandonLink() {
+        link.closeSockets();
+    }
+
+    /** Gives the link up, because the socket failed in a way that it must not. */
+    void abandon(RuntimeException failure) {
+        link.fail(new KernelFailure(
+                KernelFailure.Kind.DISCONNECTED, "the connection to the kernel failed: " + failure.getMessage()));
+        link.closeSockets();
+    }
+
+    Channel channel() {
+        return channel;
+    }
+
+    void send(List<byte[]> parts) {
+        if (closed) {
+            return;
+        }
+        for (int i = 0; i < parts.size(); i++) {
+            // Never waits: nothing else fills the queue, and what does not fit is a kernel that reads nothing.
+            socket.send(parts.get(i), ZMQ.DONTWAIT | (i + 1 < parts.size() ? ZMQ.SNDMORE : 0));
+        }
+    }
+
+    /** What reading left to be done. */
+    enum Reading {
+        /** Nothing: whatever comes wakes the selector. */
+        DRY,
+        /** There is more. */
+        MORE,
+        /** There may be more, and the link has no room: {@link #resume} is called when it has. */
+        FULL
+    }
+
+    /** Reads at most {@code count} messages. */
+    Reading read(int count) {
+        for (int i = 0; i < count; i++) {
+            if (closed) {
+                return Reading.DRY;
+            }
+            if (!link.hasRoom(channel)) {
+                key.interestOps(0);
+                return Reading.FULL;
+            }
+            byte[] first = socket.recv(ZMQ.DONTWAIT);
+            if (first == null) {
+                if (disconnected) {
+                    link.fail(new KernelFailure(KernelFailure.Kind.DISCONNECTED, "the connection to the kernel broke"));
+                    link.closeSockets();
+                }
+                return Reading.DRY;
+            }
+            link.received(this, message(first));
+        }
+        return Reading.MORE;
+    }
+
+    private List<byte[]> message(byte[] first) {
+        List<byte[]> parts = new ArrayList<>(7);
+        byte[] part = first;
+        parts.add(part);
+        while (socket.hasReceiveMore()) {
+            part = socket.recv(ZMQ.DONTWAIT);
+            if (part == null) {
+                break;
+            }
+            parts.add(part);
+        }
+        return parts;
+    }
+
+    void resume() {
+        if (!closed) {
+            key.interestOps(SelectionKey.OP_READ);
+        }
+    }
+
+    /** A message of those parts is nobody's any more. Any thread may say so. */
+    void release(List<byte[]> parts) {
+        for (byte[] part : parts) {
+            allocator.release(part.length);
+        }
+    }
+
+    void close(ZContext context) {
+        if (!closed) {
+            closed = true;
+            key.cancel();
+            context.destroySocket(socket);
+            allocator.close();
+        }
+    }
+
+    /** Whatever the selector has to say of it. */
+    static @Nullable KernelSocket of(SelectionKey key) {
+        return (KernelSocket) key.attachment();
+    }
+}

@@ -29,7 +29,7 @@ final class McpTest {
         try (Holt holt = Holt.start("container", Map.of("HOLT_POOL_WARM", "0"))) {
             assertThat(holt.cli("mcp", "--listen", "somewhere").exitCode()).isEqualTo(2);
             assertThat(holt.cli("mcp", "--allow-host", "a").exitCode()).isEqualTo(2);
-            String taken = holt.environment().get("E2B_API_URL").replace("http://", "");
+            String taken = holt.environment().getOrDefault("E2B_API_URL", "").replace("http://", "");
             Command refused = holt.cli("mcp", "--listen", taken);
             assertThat(refused.exitCode()).isEqualTo(1);
             assertThat(refused.output()).contains("can't listen on " + taken);

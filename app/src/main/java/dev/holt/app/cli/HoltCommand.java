@@ -47,7 +47,9 @@ public final class HoltCommand implements Runnable {
                 .addSubcommand(new SandboxConnectCommand(context))
                 .addSubcommand(new SandboxKillCommand(context))
                 .addSubcommand(new SandboxLogsCommand(context))
-                .addSubcommand(new SandboxMetricsCommand(context));
+                .addSubcommand(new SandboxMetricsCommand(context))
+                .addSubcommand(new SandboxNotebookCommand(context))
+                .addSubcommand(new SandboxRunNotebookCommand(context));
         CommandLine template =
                 new CommandLine(new CommandGroup.Template()).addSubcommand(new TemplateListCommand(context));
         CommandLine apiKey = new CommandLine(new CommandGroup.ApiKey())

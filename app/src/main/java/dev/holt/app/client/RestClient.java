@@ -128,7 +128,13 @@ public final class RestClient implements AutoCloseable {
         }
     }
 
-    static <T> HttpResponse<T> exchange(
+    /**
+     * The answer to a request.
+     *
+     * @param whom is asked, for messages
+     * @throws ClientException when no answer came
+     */
+    public static <T> HttpResponse<T> exchange(
             HttpClient http, HttpRequest request, HttpResponse.BodyHandler<T> handler, String whom) {
         try {
             return http.send(request, handler);

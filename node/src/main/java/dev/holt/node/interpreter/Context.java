@@ -160,6 +160,11 @@ final class Context {
         return new KernelStarter.Wanted(id, language, directory, created, spec, sandbox.environment());
     }
 
+    /** The kernel if there is one. */
+    Optional<Kernel> current() {
+        return Optional.ofNullable(kernel);
+    }
+
     /** Forgets a kernel that has died. */
     void drop(Kernel dead) {
         starting.lock();

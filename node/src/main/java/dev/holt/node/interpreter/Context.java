@@ -1,18 +1,23 @@
 package dev.holt.node.interpreter;
 
 import dev.holt.http.HttpFailure;
+import dev.holt.node.guest.GuestFailure;
 import dev.holt.node.interpreter.jupyter.KernelFailure;
 import dev.holt.node.interpreter.jupyter.KernelLink;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A place with variables of its own to run code in: a kernel, or the promise of one. Code runs in it one after another, by
  * {@link #turns}; it survives its kernel.
  */
 final class Context {
+    private static final Logger log = LoggerFactory.getLogger(Context.class);
+
     private final String id;
     private final String language;
     private final String workingDirectory;
@@ -163,6 +168,20 @@ final class Context {
     /** The kernel if there is one. */
     Optional<Kernel> current() {
         return Optional.ofNullable(kernel);
+    }
+
+    /** Forgets a kernel that has died, and begins to start another: its death was told, and whoever comes next is to wait less. */
+    void replace(Kernel dead, InterpreterSandbox sandbox) {
+        drop(dead);
+        Thread.ofVirtual().name("kernel-" + id).start(() -> {
+            try {
+                Kernel unused = start(sandbox);
+            } catch (HttpFailure | KernelFailure | GuestFailure later) {
+                log.debug("context {} has no kernel until code is run in it: {}", id, later.getMessage());
+            } catch (InterruptedException nobodyInterruptsIt) {
+                Thread.currentThread().interrupt();
+            }
+        });
     }
 
     /** Forgets a kernel that has died. */

@@ -23,6 +23,11 @@ final class Execution {
     /** How long the second of the two signs that code has ended may take. */
     private static final Duration LAST_SIGN = Duration.ofSeconds(5);
 
+    /** What comes within this is sent together: to a client each piece is a wake-up. */
+    private static final Duration TOGETHER = Duration.ofMillis(1);
+    /** How long something may be held back for more to come. */
+    private static final Duration HELD = Duration.ofMillis(5);
+
     private static final Duration[] INTERRUPTS = {Duration.ZERO, Duration.ofSeconds(2), Duration.ofSeconds(5)};
     private static final Duration INTERRUPT_PATIENCE = Duration.ofSeconds(10);
 
@@ -39,6 +44,9 @@ final class Execution {
 
         /** Sends what it was told. */
         void flush() throws IOException;
+
+        /** Whether it was told something that was not sent. */
+        boolean isDirty();
 
         /** When something was last sent, as {@link System#nanoTime}. */
         long lastFlush();
@@ -89,7 +97,7 @@ final class Execution {
             run.abandon();
             KernelFailure cause = cause(ready.kernel(), failure);
             if (cause.kind() == KernelFailure.Kind.DIED) {
-                context.drop(ready.kernel());
+                context.replace(ready.kernel(), sandbox);
             }
             return tell(cause);
         } catch (IOException gone) {
@@ -110,7 +118,8 @@ final class Execution {
                     .map(end -> new KernelFailure(KernelFailure.Kind.DIED, end))
                     .orElse(failure);
         } catch (GuestFailure sandboxGone) {
-            return failure;
+            // its agent is gone too: whoever ended or froze it will say so
+            return new KernelFailure(KernelFailure.Kind.FORGOTTEN, "the sandbox went away");
         }
     }
 
@@ -161,6 +170,7 @@ final class Execution {
             request = execute(code, false);
             long lastNews = System.nanoTime();
             long looked = lastNews;
+            long heldSince = lastNews;
             while (!replied || !idle) {
                 if (client.gone()) {
                     interrupt();
@@ -171,7 +181,11 @@ final class Execution {
                     if (next != null) {
                         lastNews = now;
                         looked = now;
+                        heldSince = client.isDirty() ? heldSince : now;
                         take(next.message());
+                        if (now - heldSince < HELD.toNanos()) {
+                            continue;
+                        }
                     } else if ((replied || idle) && now - lastNews > LAST_SIGN.toNanos()) {
                         break; // some kernels give only one
                     } else if (now - looked > SILENCE.toNanos()) {
@@ -184,21 +198,19 @@ final class Execution {
             restore();
         }
 
-        /** Sends what there is to send once no more comes at once, and a sign of life when there was nothing for a while. */
+        /** Sends what there is to send, and a sign of life when there was nothing for a while. */
         private void pass() throws IOException {
-            if (!link.hasMore()) {
-                if (System.nanoTime() - client.lastFlush() > KEEPALIVE.toNanos()) {
-                    client.outputs().keepalive();
-                }
-                client.flush();
+            if (!client.isDirty() && System.nanoTime() - client.lastFlush() > KEEPALIVE.toNanos()) {
+                client.outputs().keepalive();
             }
+            client.flush();
         }
 
         private Duration patience() {
-            if (replied || idle) {
-                return Duration.ofMillis(250);
+            if (client.isDirty()) {
+                return TOGETHER;
             }
-            return KEEPALIVE;
+            return replied || idle ? Duration.ofMillis(250) : KEEPALIVE;
         }
 
         private void prepare() {

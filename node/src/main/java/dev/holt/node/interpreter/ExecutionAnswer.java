@@ -75,6 +75,11 @@ final class ExecutionAnswer implements Execution.Client, AutoCloseable {
     }
 
     @Override
+    public boolean isDirty() {
+        return writer.isDirty();
+    }
+
+    @Override
     public long lastFlush() {
         return lastFlush;
     }

@@ -201,6 +201,9 @@ final class Kernel {
             } else if (interrupts < INTERRUPT_AFTER_MILLISECONDS.length
                     && milliseconds > INTERRUPT_AFTER_MILLISECONDS[interrupts]) {
                 interrupts++;
+                if (isStopped()) {
+                    throw notResponding(milliseconds);
+                }
                 interrupt(fresh);
             }
         }
@@ -208,8 +211,7 @@ final class Kernel {
     }
 
     private KernelFailure notResponding(long milliseconds) {
-        char state = state();
-        String why = state == 'T' || state == 't'
+        String why = isStopped()
                 ? "its process is stopped (SIGSTOP)"
                 : "it has not come back, for " + milliseconds / 1000
                         + " s, from what it runs for a client that has gone, although it was interrupted";
@@ -246,6 +248,11 @@ final class Kernel {
 
     // ---- the process
     // ----------------------------------------------------------------------------------------------------
+
+    private boolean isStopped() {
+        char state = state();
+        return state == 'T' || state == 't';
+    }
 
     /** The state of its process as in proc_pid_stat(5), 'Z' when it is none any more, ' ' when it can't be told. */
     char state() {

@@ -123,6 +123,26 @@ final class Holt implements AutoCloseable {
                         .toList());
     }
 
+    /**
+     * Starts the command line against this Holt and leaves it running.
+     *
+     * @param log gets all that it prints
+     */
+    Process startCli(Path log, String... arguments) {
+        ProcessBuilder builder = new ProcessBuilder(
+                        Stream.concat(Stream.of(Repository.holt().toString()), Stream.of(arguments))
+                                .toList())
+                .redirectErrorStream(true)
+                .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+                .redirectOutput(log.toFile());
+        builder.environment().putAll(environmentWithSettings());
+        try {
+            return builder.start();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private Map<String, String> environmentWithSettings() {
         Map<String, String> all = new HashMap<>(settings);
         all.putAll(environment());

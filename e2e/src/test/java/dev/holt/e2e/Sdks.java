@@ -27,9 +27,15 @@ final class Sdks {
 
     private void javascript() {
         Path directory = Repository.e2e().resolve("javascript");
-        if (!Files.exists(directory.resolve("node_modules/e2b-oldest/package.json"))) {
+        if (!Stream.of("e2b-oldest", "@modelcontextprotocol/sdk")
+                .allMatch(name -> Files.exists(directory.resolve("node_modules/" + name + "/package.json")))) {
             threeTimes(directory, List.of("npm", "install", "--no-package-lock", "--no-fund", "--no-audit"));
         }
+    }
+
+    /** The Model Context Protocol's own Python client, in an environment of its own. */
+    void installPythonMcp() {
+        python("mcp", "mcp");
     }
 
     private void python(String name, String requirement) {
@@ -94,6 +100,18 @@ final class Sdks {
                 Repository.e2e().resolve("javascript"),
                 holt.environment(),
                 Stream.concat(Stream.of("node", file), Stream.of(arguments)));
+    }
+
+    /** Runs one Python program in the environment of that name and returns what it printed. */
+    String pythonScript(Holt holt, String environmentName, String file, String... arguments) {
+        return run(
+                Repository.e2e().resolve("python"),
+                holt.environment(),
+                Stream.concat(
+                        Stream.of(home.resolve(environmentName)
+                                .resolve("bin/python")
+                                .toString()),
+                        Stream.concat(Stream.of(file), Stream.of(arguments))));
     }
 
     /** Runs the E2B command line. */

@@ -14,6 +14,7 @@ import java.net.URI;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,15 @@ public record CommandContext(Map<String, String> environment, InputStream in, Pr
             throw new ClientException(
                     ExitCode.USAGE, "E2B_API_URL and E2B_SANDBOX_URL must be URLs: " + e.getMessage());
         }
+    }
+
+    /** The addresses alone, for a server whose clients bring keys of their own; the key in it means nothing. */
+    Access addresses() {
+        Map<String, String> complete = new HashMap<>(environment);
+        if (!complete.getOrDefault("E2B_API_URL", "").isEmpty()) {
+            complete.put("E2B_API_KEY", "none");
+        }
+        return new CommandContext(complete, in, out, err).access();
     }
 
     private Map<String, String> savedAccess() {

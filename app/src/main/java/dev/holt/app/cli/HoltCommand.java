@@ -47,7 +47,9 @@ public final class HoltCommand implements Runnable {
                 .addSubcommand(new SandboxConnectCommand(context))
                 .addSubcommand(new SandboxKillCommand(context))
                 .addSubcommand(new SandboxLogsCommand(context))
-                .addSubcommand(new SandboxMetricsCommand(context));
+                .addSubcommand(new SandboxMetricsCommand(context))
+                .addSubcommand(new SandboxNotebookCommand(context))
+                .addSubcommand(new SandboxRunNotebookCommand(context));
         CommandLine template = new CommandLine(new CommandGroup.Template())
                 .addSubcommand(new TemplateListCommand(context))
                 .addSubcommand(new TemplateBuildCommand(context));
@@ -62,6 +64,7 @@ public final class HoltCommand implements Runnable {
                 .addSubcommand(sandbox)
                 .addSubcommand(template)
                 .addSubcommand(apiKey)
+                .addSubcommand(new McpCommand(context))
                 .addSubcommand(new VersionCommand(context))
                 .addSubcommand(new CompletionCommand(context))
                 .addSubcommand(new DocumentSettingsCommand())

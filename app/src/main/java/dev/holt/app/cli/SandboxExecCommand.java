@@ -6,6 +6,7 @@ import dev.holt.app.client.ExitCode;
 import dev.holt.app.client.ProcessClient;
 import dev.holt.app.client.ProcessStream;
 import dev.holt.app.client.RestClient;
+import dev.holt.app.client.SandboxAddress;
 import dev.holt.wire.process.CloseStdinRequest;
 import dev.holt.wire.process.ProcessConfig;
 import dev.holt.wire.process.ProcessEvent;
@@ -148,6 +149,13 @@ final class SandboxExecCommand extends ClientCommand {
             return end.getExitCode();
         }
         return end.getExitCode() > 0 ? end.getExitCode() : 128 + Signals.numberIn(end.getStatus());
+    }
+
+    /** How the ports of a sandbox that control knows are reached. */
+    static SandboxAddress address(RestClient client, CommandContext context, String sandbox) {
+        var found = client.get("/sandboxes/" + RestClient.encode(sandbox));
+        return SandboxAddress.of(
+                context.access(), sandbox, found.path("envdAccessToken").asStringOpt());
     }
 
     /** A client for the processes of a sandbox that control knows. */

@@ -9,7 +9,6 @@ import dev.holt.wire.process.SendSignalRequest;
 import dev.holt.wire.process.StartRequest;
 import dev.holt.wire.process.UpdateRequest;
 import java.io.InputStream;
-import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -18,7 +17,6 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Base64;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -29,41 +27,58 @@ import tools.jackson.databind.json.JsonMapper;
  * is read.
  */
 public final class ProcessClient implements AutoCloseable {
-    private static final String PORT = "49983";
-
-    private final URI url;
-    private final String sandboxId;
-    private final Optional<String> accessToken;
+    private final SandboxAddress sandbox;
     private final Optional<String> user;
-    private final HttpClient http = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(Duration.ofSeconds(10))
-            .build();
+    private final HttpClient http;
+    private final boolean ownsHttp;
 
     /**
      * @param accessToken of a secure sandbox, as control's answer for the sandbox gives it
      * @param user that processes run as; the template's own when empty
      */
     public ProcessClient(Access access, String sandboxId, Optional<String> accessToken, Optional<String> user) {
-        this.url = access.sandboxUrl();
-        this.sandboxId = sandboxId;
-        this.accessToken = accessToken;
+        this(RestClient.httpClient(), true, SandboxAddress.of(access, sandboxId, accessToken), user);
+    }
+
+    /**
+     * As above, over connections that the caller owns.
+     *
+     * @param http stays open when this client is closed
+     */
+    public ProcessClient(HttpClient http, SandboxAddress sandbox, Optional<String> user) {
+        this(http, false, sandbox, user);
+    }
+
+    private ProcessClient(HttpClient http, boolean ownsHttp, SandboxAddress sandbox, Optional<String> user) {
+        this.http = http;
+        this.ownsHttp = ownsHttp;
+        this.sandbox = sandbox;
         this.user = user;
     }
 
     /** Starts a process and returns the stream of what happens to it. */
     public ProcessStream start(StartRequest start) {
+        return start(start, Optional.empty());
+    }
+
+    /**
+     * Starts a process that may run for {@code life}, after which Holt kills it and the stream ends with a timeout.
+     *
+     * @param life at least a millisecond; as long as it likes when empty
+     */
+    public ProcessStream start(StartRequest start, Optional<Duration> life) {
         byte[] message = json(start);
         byte[] envelope = ByteBuffer.allocate(5 + message.length)
                 .put((byte) 0)
                 .putInt(message.length)
                 .put(message)
                 .array();
-        HttpRequest request = request("Start", "application/connect+json")
+        HttpRequest.Builder builder = request("Start", "application/connect+json")
                 .header("Connect-Protocol-Version", "1")
                 .header("Keepalive-Ping-Interval", "50")
-                .POST(BodyPublishers.ofByteArray(envelope))
-                .build();
+                .POST(BodyPublishers.ofByteArray(envelope));
+        life.ifPresent(time -> builder.header("Connect-Timeout-Ms", Long.toString(time.toMillis())));
+        HttpRequest request = builder.build();
         HttpResponse<InputStream> response =
                 RestClient.exchange(http, request, BodyHandlers.ofInputStream(), "The sandbox");
         if (response.statusCode() != 200) {
@@ -108,15 +123,9 @@ public final class ProcessClient implements AutoCloseable {
     }
 
     private HttpRequest.Builder request(String method, String contentType) {
-        String base = url.toString().replaceAll("/+$", "");
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(base + "/process.Process/" + method))
-                .header("Content-Type", contentType)
-                .header("E2b-Sandbox-Id", sandboxId)
-                .header("E2b-Sandbox-Port", PORT);
-        accessToken.ifPresent(token -> request.header("X-Access-Token", token));
-        user.ifPresent(name -> request.header(
-                "Authorization",
-                "Basic " + Base64.getEncoder().encodeToString((name + ":").getBytes(StandardCharsets.UTF_8))));
+        HttpRequest.Builder request = sandbox.request(SandboxAddress.ENVD_PORT, "/process.Process/" + method)
+                .header("Content-Type", contentType);
+        user.ifPresent(name -> request.header("Authorization", SandboxAddress.userHeader(name)));
         return request;
     }
 
@@ -131,7 +140,7 @@ public final class ProcessClient implements AutoCloseable {
         }
     }
 
-    private static ClientException refused(int status, byte[] body) {
+    static ClientException refused(int status, byte[] body) {
         String message = "";
         try {
             JsonNode answer = JsonMapper.shared().readTree(body);
@@ -146,6 +155,8 @@ public final class ProcessClient implements AutoCloseable {
 
     @Override
     public void close() {
-        http.shutdownNow();
+        if (ownsHttp) {
+            http.shutdownNow();
+        }
     }
 }

@@ -69,6 +69,9 @@ public final class ProcessStream implements AutoCloseable {
         } catch (JacksonException e) {
             throw new ClientException(ExitCode.FAILED, "The sandbox ended the stream with no valid JSON");
         }
+        if (error.path("code").asString("").equals("deadline_exceeded")) {
+            throw ClientException.timeout(error.path("message").asString("The command's time was up"));
+        }
         if (!error.isMissingNode()) {
             int code = switch (error.path("code").asString("")) {
                 case "not_found" -> ExitCode.NOT_FOUND;

@@ -10,6 +10,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import tools.jackson.core.JacksonException;
@@ -23,13 +24,34 @@ public final class RestClient implements AutoCloseable {
 
     private final Access access;
     private final JsonMapper json = JsonMapper.shared();
-    private final HttpClient http = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(Duration.ofSeconds(10))
-            .build();
+    private final HttpClient http;
+    private final boolean ownsHttp;
 
     public RestClient(Access access) {
+        this(access, httpClient(), true);
+    }
+
+    /**
+     * As above, over connections that the caller owns.
+     *
+     * @param http stays open when this client is closed
+     */
+    public RestClient(Access access, HttpClient http) {
+        this(access, http, false);
+    }
+
+    private RestClient(Access access, HttpClient http, boolean ownsHttp) {
         this.access = access;
+        this.http = http;
+        this.ownsHttp = ownsHttp;
+    }
+
+    /** Connections of the kind that these clients use, for several of them to share; whoever asks for it closes it. */
+    public static HttpClient httpClient() {
+        return HttpClient.newBuilder()
+                .version(HttpClient.Version.HTTP_1_1)
+                .connectTimeout(Duration.ofSeconds(10))
+                .build();
     }
 
     /** The answer to a GET of {@code path}, which starts with a slash and may have a query. */
@@ -106,7 +128,13 @@ public final class RestClient implements AutoCloseable {
         }
     }
 
-    static <T> HttpResponse<T> exchange(
+    /**
+     * The answer to a request.
+     *
+     * @param whom is asked, for messages
+     * @throws ClientException when no answer came
+     */
+    public static <T> HttpResponse<T> exchange(
             HttpClient http, HttpRequest request, HttpResponse.BodyHandler<T> handler, String whom) {
         try {
             return http.send(request, handler);
@@ -115,6 +143,8 @@ public final class RestClient implements AutoCloseable {
                     ExitCode.UNREACHABLE,
                     whom + " does not answer at " + request.uri().getScheme() + "://"
                             + request.uri().getAuthority() + ": is it running? (holt up, holt doctor)");
+        } catch (HttpTimeoutException e) {
+            throw ClientException.timeout(whom + " did not answer in time");
         } catch (IOException e) {
             throw new ClientException(
                     ExitCode.UNREACHABLE,
@@ -127,6 +157,8 @@ public final class RestClient implements AutoCloseable {
 
     @Override
     public void close() {
-        http.shutdownNow();
+        if (ownsHttp) {
+            http.shutdownNow();
+        }
     }
 }

@@ -165,6 +165,11 @@ final class Context {
         return new KernelStarter.Wanted(id, language, directory, created, spec, sandbox.environment());
     }
 
+    /** The kernel if there is one. */
+    Optional<Kernel> current() {
+        return Optional.ofNullable(kernel);
+    }
+
     /** Forgets a kernel that has died, and begins to start another: its death was told, and whoever comes next is to wait less. */
     void replace(Kernel dead, InterpreterSandbox sandbox) {
         drop(dead);
@@ -179,7 +184,8 @@ final class Context {
         });
     }
 
-    private void drop(Kernel dead) {
+    /** Forgets a kernel that has died. */
+    void drop(Kernel dead) {
         starting.lock();
         try {
             dead.leave(new KernelFailure(KernelFailure.Kind.DIED, "the kernel has ended"));

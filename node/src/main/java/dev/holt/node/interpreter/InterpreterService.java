@@ -2,13 +2,16 @@ package dev.holt.node.interpreter;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.holt.http.Cors;
+import dev.holt.http.ErrorBody;
 import dev.holt.http.HttpFailure;
 import dev.holt.http.Json;
+import dev.holt.http.JsonAnswer;
 import dev.holt.http.JsonBody;
 import dev.holt.http.Lingering;
 import dev.holt.http.SandboxService;
 import dev.holt.node.guest.GuestFailure;
 import dev.holt.node.guest.GuestUnreachable;
+import dev.holt.node.interpreter.gateway.KernelGateway;
 import dev.holt.node.interpreter.jupyter.KernelFailure;
 import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
@@ -50,6 +53,7 @@ public final class InterpreterService implements SandboxService {
 
     private final Interpreter interpreter;
     private final InterpreterSandboxes sandboxes;
+    private final KernelGateway gateway = new KernelGateway();
 
     public InterpreterService(Interpreter interpreter, InterpreterSandboxes sandboxes) {
         this.interpreter = interpreter;
@@ -64,6 +68,10 @@ public final class InterpreterService implements SandboxService {
 
     @Override
     public void handle(SandboxId id, Request request, Response response, Callback callback) {
+        if (KernelGateway.isFor(request) && !Cors.isPreflight(request)) {
+            handleNotebook(id, request, response, callback);
+            return;
+        }
         try {
             if (Cors.isPreflight(request)) {
                 Cors.allowPreflight(request, response);
@@ -82,6 +90,29 @@ public final class InterpreterService implements SandboxService {
             callback.failed(stopping);
         } catch (RuntimeException bug) {
             callback.failed(bug);
+        }
+    }
+
+    /** A request of a Jupyter client, who expects errors as JSON. */
+    private void handleNotebook(SandboxId id, Request request, Response response, Callback callback) {
+        try {
+            Cors.allow(request, response);
+            InterpreterSandbox sandbox =
+                    sandboxes.find(id).orElseThrow(() -> new HttpFailure(BAD_GATEWAY, "The sandbox was not found"));
+            requireToken(sandbox, KernelGateway.token(request));
+            gateway.handle(id, new NotebookKernels(sandbox, interpreter.of(sandbox)), request, response, callback);
+        } catch (HttpFailure failure) {
+            JsonAnswer.failure(response, callback, failure);
+        } catch (KernelFailure failure) {
+            boolean gone = failure.kind() == KernelFailure.Kind.FORGOTTEN;
+            JsonAnswer.error(response, callback, new ErrorBody(gone ? BAD_GATEWAY : 500, failure.text()));
+        } catch (GuestUnreachable unreachable) {
+            JsonAnswer.error(response, callback, new ErrorBody(BAD_GATEWAY, unreachable.text()));
+        } catch (InterruptedException stopping) {
+            Thread.currentThread().interrupt();
+            callback.failed(stopping);
+        } catch (Exception bugOrBroken) {
+            callback.failed(bugOrBroken);
         }
     }
 
@@ -199,7 +230,7 @@ public final class InterpreterService implements SandboxService {
 
     private void execute(InterpreterSandbox sandbox, Request request, Response response)
             throws IOException, InterruptedException {
-        requireToken(sandbox, request);
+        requireToken(sandbox, Optional.ofNullable(request.getHeaders().get("X-Access-Token")));
         long length = request.getLength();
         if (length > BODY_MAXIMUM) {
             throw new HttpFailure(
@@ -285,14 +316,13 @@ public final class InterpreterService implements SandboxService {
         return given;
     }
 
-    private static void requireToken(InterpreterSandbox sandbox, Request request) {
+    private static void requireToken(InterpreterSandbox sandbox, Optional<String> given) {
         if (sandbox.accessToken().isEmpty()) {
             return;
         }
-        String given = request.getHeaders().get("X-Access-Token");
-        if (given == null
+        if (given.isEmpty()
                 || !MessageDigest.isEqual(
-                        given.getBytes(StandardCharsets.UTF_8),
+                        given.get().getBytes(StandardCharsets.UTF_8),
                         sandbox.accessToken().get().getBytes(StandardCharsets.UTF_8))) {
             throw new HttpFailure(
                     UNAUTHORIZED, "this sandbox is secure: running code needs its access token as X-Access-Token");

@@ -12,6 +12,8 @@ import dev.holt.node.interpreter.jupyter.KernelLink;
 import dev.holt.node.interpreter.jupyter.KernelSockets;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
@@ -41,6 +43,9 @@ final class Kernel {
 
     private final ReentrantLock lock = new ReentrantLock();
     private @Nullable KernelLink link;
+    /** Connections of others than the context's executions. */
+    private final List<KernelLink> others = new ArrayList<>();
+
     private @Nullable KernelFailure over;
 
     /** Whether it may be busy with something that nobody waits for. */
@@ -133,6 +138,26 @@ final class Kernel {
         }
     }
 
+    /**
+     * A connection of the caller's own, attended by nobody yet. It fails with the reason when the kernel is let go of or ended.
+     *
+     * @throws KernelFailure when that was done already
+     */
+    KernelLink openAnother() {
+        lock.lock();
+        try {
+            if (over != null) {
+                throw over;
+            }
+            others.removeIf(other -> other.failure().isPresent());
+            KernelLink another = sockets.openInteractive(agent.address().getAddress(), record.ports());
+            others.add(another);
+            return another;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private @Nullable KernelLink current() {
         lock.lock();
         try {
@@ -206,6 +231,11 @@ final class Kernel {
             connected.send(Channel.CONTROL, "interrupt_request", Map.of());
             return;
         }
+        interruptBySignal();
+    }
+
+    /** The same for a kernel that is interrupted by a signal. */
+    void interruptBySignal() {
         try {
             agent.signal(pid, SIGINT, true);
         } catch (GuestFailure failure) {
@@ -302,6 +332,8 @@ final class Kernel {
                 link.close();
                 link = null;
             }
+            others.forEach(other -> other.fail(why));
+            others.clear();
         } finally {
             lock.unlock();
         }

@@ -77,6 +77,11 @@ final class KernelSpecs {
         return text.length() <= 50 ? text : text.substring(0, 50) + "...";
     }
 
+    /** Every kernel that is installed where kernels usually are. */
+    List<KernelSpec> list() {
+        return all(directories());
+    }
+
     /** The languages that there are kernels for. */
     Set<String> languages() {
         Set<String> languages = new LinkedHashSet<>();

@@ -269,6 +269,15 @@ final class SandboxKernels {
         context.adopt(new Kernel(agent, sockets, record, found.process.pid(), found.process.startId()));
     }
 
+    /** The contexts that have a kernel, the oldest first. */
+    List<Context> running() {
+        merge();
+        return known().stream()
+                .filter(context -> context.current().isPresent())
+                .sorted(Comparator.comparing(Context::created))
+                .toList();
+    }
+
     /** The contexts that there are now, without asking the guest. */
     private List<Context> known() {
         lock.lock();

@@ -1,7 +1,7 @@
 package dev.holt.node.interpreter.jupyter;
 
 /**
- * The channels of a kernel that are used here. Stdin is not: cells have nobody to ask. Heartbeat is not: whether a kernel lives is
+ * The channels of a kernel that are used here. Heartbeat is not: whether a kernel lives is
  * asked of the guest agent, which sees its process.
  */
 public enum Channel {
@@ -10,5 +10,7 @@ public enum Channel {
     /** What the code puts out, for all who listen. */
     IOPUB,
     /** Requests that overtake those of the shell. Connected when it is first used. */
-    CONTROL
+    CONTROL,
+    /** Questions of the code to the person who runs it, and the answers. Only where there is such a person. */
+    STDIN
 }

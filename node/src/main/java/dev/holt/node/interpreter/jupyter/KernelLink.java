@@ -25,6 +25,8 @@ public final class KernelLink implements AutoCloseable {
     private final InetAddress address;
     private final KernelPorts ports;
     private final MessageCodec codec;
+    /** What the kernel knows this client by on shell and stdin: it asks back whoever sent the request. Empty: it can't ask. */
+    private final Optional<byte[]> identity;
 
     /** Of the sockets' thread alone. */
     private final Map<Channel, KernelSocket> open = new EnumMap<>(Channel.class);
@@ -40,11 +42,16 @@ public final class KernelLink implements AutoCloseable {
 
     private record Received(KernelSocket socket, List<byte[]> parts, long bytes) {}
 
-    KernelLink(KernelSockets sockets, InetAddress address, KernelPorts ports) {
+    KernelLink(KernelSockets sockets, InetAddress address, KernelPorts ports, Optional<byte[]> identity) {
+        this.identity = identity;
         this.sockets = sockets;
         this.address = address;
         this.ports = ports;
         this.codec = new MessageCodec(ports.key());
+    }
+
+    Optional<byte[]> identity() {
+        return identity;
     }
 
     InetAddress address() {
@@ -58,6 +65,9 @@ public final class KernelLink implements AutoCloseable {
         if (failure().isEmpty()) {
             socket(Channel.SHELL);
             socket(Channel.IOPUB);
+            if (identity.isPresent()) {
+                socket(Channel.STDIN); // a question to a socket that is not connected yet would be lost
+            }
         }
     }
 
@@ -71,6 +81,7 @@ public final class KernelLink implements AutoCloseable {
                             case SHELL -> ports.shell();
                             case IOPUB -> ports.iopub();
                             case CONTROL -> ports.control();
+                            case STDIN -> ports.stdin();
                         }));
     }
 
@@ -176,6 +187,15 @@ public final class KernelLink implements AutoCloseable {
         return id;
     }
 
+    /** Sends a message that {@link MessageCodec#seal} made. Any thread may. */
+    public void sendParts(Channel channel, List<byte[]> sealed) {
+        sockets.execute(() -> {
+            if (failure().isEmpty()) {
+                socket(channel).send(sealed);
+            }
+        });
+    }
+
     /** A message, which occupies memory until it is closed. */
     public final class Taken implements AutoCloseable {
         private final Received received;
@@ -188,6 +208,11 @@ public final class KernelLink implements AutoCloseable {
 
         public KernelMessage message() {
             return message;
+        }
+
+        /** Header, parent header, metadata and content as JSON, then its buffers. */
+        public List<byte[]> parts() {
+            return MessageCodec.body(received.parts);
         }
 
         @Override

@@ -52,6 +52,9 @@ final class KernelSocket {
         if (channel == Channel.IOPUB) {
             socket.subscribe(ZMQ.SUBSCRIPTION_ALL);
         }
+        if (channel == Channel.SHELL || channel == Channel.STDIN) {
+            link.identity().ifPresent(socket::setIdentity);
+        }
         socket.connect("tcp://" + link.address().getHostAddress() + ":" + port);
         try {
             key = socket.getFD().register(selector, SelectionKey.OP_READ, this);

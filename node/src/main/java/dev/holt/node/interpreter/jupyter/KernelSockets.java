@@ -5,11 +5,14 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import org.slf4j.Logger;
@@ -64,7 +67,16 @@ public final class KernelSockets implements AutoCloseable {
      * @param address of its sandbox
      */
     public KernelLink open(InetAddress address, KernelPorts ports) {
-        KernelLink link = new KernelLink(this, address, ports);
+        return open(address, ports, Optional.empty());
+    }
+
+    /** The same for a client that can answer questions which the code asks on {@link Channel#STDIN}. */
+    public KernelLink openInteractive(InetAddress address, KernelPorts ports) {
+        return open(address, ports, Optional.of(UUID.randomUUID().toString().getBytes(StandardCharsets.US_ASCII)));
+    }
+
+    private KernelLink open(InetAddress address, KernelPorts ports, Optional<byte[]> identity) {
+        KernelLink link = new KernelLink(this, address, ports, identity);
         execute(link::openSockets);
         return link;
     }

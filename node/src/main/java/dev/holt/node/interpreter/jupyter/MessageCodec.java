@@ -7,6 +7,7 @@ import java.security.MessageDigest;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -67,6 +68,25 @@ public final class MessageCodec {
                 Json.MAPPER.writeValueAsBytes(content));
         byte[] signature = HexFormat.of().formatHex(sign(signed)).getBytes(StandardCharsets.US_ASCII);
         return List.of(DELIMITER, signature, signed.get(0), signed.get(1), signed.get(2), signed.get(3));
+    }
+
+    /**
+     * A message of somebody else's making, signed.
+     *
+     * @param parts header, parent header, metadata and content as JSON, then its buffers
+     */
+    public List<byte[]> seal(List<byte[]> parts) {
+        List<byte[]> sealed = new ArrayList<>(parts.size() + 2);
+        sealed.add(DELIMITER);
+        sealed.add(
+                HexFormat.of().formatHex(sign(parts.subList(0, SIGNED_PARTS))).getBytes(StandardCharsets.US_ASCII));
+        sealed.addAll(parts);
+        return sealed;
+    }
+
+    /** The parts of a message that {@link #decode} took, as {@link #seal} takes them. */
+    static List<byte[]> body(List<byte[]> parts) {
+        return parts.subList(delimiter(parts) + 2, parts.size());
     }
 
     private byte[] sign(List<byte[]> parts) {

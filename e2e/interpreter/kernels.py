@@ -101,7 +101,7 @@ class Kernels(unittest.TestCase):
     def test_every_package_is_there(self):
         names = (
             "numpy pandas matplotlib scipy sklearn PIL seaborn sympy plotly requests openpyxl bs4 nltk skimage docx xlrd"
-            " aiohttp joblib imageio xarray statsmodels networkx pytest soundfile h5py lxml tabulate debugpy"
+            " aiohttp joblib imageio xarray statsmodels networkx pytest soundfile h5py lxml tabulate debugpy jedi"
         )
         with Kernel("python3") as kernel:
             for name in names.split():

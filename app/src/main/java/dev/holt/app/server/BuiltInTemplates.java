@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -31,13 +33,28 @@ final class BuiltInTemplates implements OfferedTemplates, AutoCloseable {
     private static final Duration REST = Duration.ofMinutes(1);
 
     private final TemplateStore store;
+    private final BiConsumer<BuiltInTemplate, Consumer<String>> builder;
     private final Function<BuiltInTemplate, Resources> resources;
     private final boolean onDemand;
     private final Map<BuiltInTemplate, Work> works = new EnumMap<>(BuiltInTemplate.class);
     private boolean closed;
 
+    /**
+     * @param resources of sandboxes of each
+     * @param onDemand whether asking for one that is missing begins to build it
+     */
     BuiltInTemplates(TemplateStore store, Function<BuiltInTemplate, Resources> resources, boolean onDemand) {
+        this(store, store::ensure, resources, onDemand);
+    }
+
+    /** @param builder builds one into the store, telling how it goes */
+    BuiltInTemplates(
+            TemplateStore store,
+            BiConsumer<BuiltInTemplate, Consumer<String>> builder,
+            Function<BuiltInTemplate, Resources> resources,
+            boolean onDemand) {
         this.store = store;
+        this.builder = builder;
         this.resources = resources;
         this.onDemand = onDemand;
     }
@@ -151,7 +168,7 @@ final class BuiltInTemplates implements OfferedTemplates, AutoCloseable {
     private void build(BuiltInTemplate template, Work work) {
         log.info("building template {} in the background", template.id());
         try {
-            store.ensure(template, line -> {
+            builder.accept(template, line -> {
                 work.step = line;
                 log.debug("template {}: {}", template.id(), line);
             });

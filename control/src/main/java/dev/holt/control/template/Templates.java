@@ -206,8 +206,9 @@ public final class Templates {
             handle.execute("update templates set updated_at = ? where id = ?", now, id);
         }
         // The operator may change the limits, and an upgrade the envd version, of the very same build.
-        handle.createUpdate("update builds set cpu_count = :cpu, memory_mb = :memory, disk_mb = :disk,"
-                        + " envd_version = :envd where id = :id")
+        handle.createUpdate(
+                        "update builds set status = 'ready', cpu_count = :cpu, memory_mb = :memory, disk_mb = :disk,"
+                                + " envd_version = :envd where id = :id")
                 .bind("id", build)
                 .bind("cpu", seed.resources().cpuCount())
                 .bind("memory", seed.resources().memoryMegabytes())

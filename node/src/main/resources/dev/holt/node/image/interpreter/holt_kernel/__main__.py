@@ -2,9 +2,9 @@
 
 import sys
 
-from . import without_debugger
+from . import lean_import
 
-with without_debugger():
+with lean_import():
     from ipykernel import kernelapp
 
 kernelapp.launch_new_instance()

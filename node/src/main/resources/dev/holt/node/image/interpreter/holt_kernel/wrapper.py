@@ -17,9 +17,9 @@ import tempfile
 import threading
 import time
 
-from . import without_debugger
+from . import lean_import
 
-with without_debugger():
+with lean_import():
     from ipykernel.kernelapp import IPKernelApp
     from ipykernel.kernelbase import Kernel
 

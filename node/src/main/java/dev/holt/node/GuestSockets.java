@@ -9,7 +9,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The connections that clients have to the servers of one guest. They break when the sandbox ends: a killed gVisor guest sends
+ * The connections that clients have to the servers of one guest. They break when the sandbox ends or is paused: a killed gVisor guest sends
  * no reset, so its peers would wait for good.
  */
 final class GuestSockets {
@@ -36,7 +36,7 @@ final class GuestSockets {
                 socket.connect(address, CONNECT_MILLIS);
                 remember(socket);
                 if (broken) {
-                    throw new IOException("the sandbox ended");
+                    throw new IOException("the sandbox stopped");
                 }
                 return socket;
             } catch (SocketTimeoutException e) {
@@ -60,7 +60,12 @@ final class GuestSockets {
         }
     }
 
-    /** Closes every connection, for whoever is reading or writing too, and refuses new ones. */
+    /** Takes new connections again. */
+    void allow() {
+        broken = false;
+    }
+
+    /** Closes every connection, for whoever is reading or writing too, and refuses new ones until they are allowed again. */
     void breakAll() {
         broken = true;
         for (Socket socket : open) {

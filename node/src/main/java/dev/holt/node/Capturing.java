@@ -45,7 +45,7 @@ final class Capturing {
         if (phase != Phase.RUNNING && phase != Phase.PAUSED) {
             throw new NodeException(
                     NodeException.Kind.CONFLICT,
-                    "no snapshot of sandbox " + sandbox.id() + " is possible: it is " + phase);
+                    "no snapshot of sandbox " + sandbox.id() + " is possible: it is " + phase.words());
         }
         try (SnapshotStore.Unfinished build = context.snapshots().begin(request.template(), request.buildId())) {
             Taken taken = phase == Phase.RUNNING ? running(sandbox, build) : paused(sandbox, build);
@@ -68,7 +68,7 @@ final class Capturing {
             sandbox.story(LogEntry.Level.WARN, "a snapshot failed", Map.of("problem", problem));
             throw new NodeException(
                     NodeException.Kind.UNAVAILABLE,
-                    "no snapshot could be made of sandbox " + sandbox.id() + ", which is " + sandbox.phase() + ": "
+                    "no snapshot could be made of sandbox " + sandbox.id() + ", which is " + sandbox.phase().words() + ": "
                             + problem,
                     e);
         }
@@ -98,9 +98,8 @@ final class Capturing {
         try {
             context.taken(StateStep.CAPTURE_JOURNAL, sandbox);
             body.agent().sync();
-            context.clients().hold(sandbox.id());
+            sandbox.hold();
             context.taken(StateStep.CAPTURE_HELD, sandbox);
-            body.agent().closeIdle();
             from = System.nanoTime();
             if (memory) {
                 body.instance().suspend(limit);
@@ -110,6 +109,7 @@ final class Capturing {
             context.taken(StateStep.CAPTURE_STANDS, sandbox);
             if (memory) {
                 body.instance().checkpoint(build.memory(), limit);
+                sandbox.breakConnections();
             }
             context.taken(StateStep.CAPTURE_MEMORY, sandbox);
             sandbox.root().sync();
@@ -150,7 +150,7 @@ final class Capturing {
             body.instance().thaw();
         }
         sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
-        context.clients().release(sandbox.id());
+        sandbox.reconnect();
     }
 
     /** Of one that is paused nothing moves: its memory image is shared, its disk copied. */

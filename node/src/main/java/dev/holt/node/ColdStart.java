@@ -86,7 +86,7 @@ final class ColdStart {
                     context.bootId(),
                     body.slot().number(),
                     context.addresses(),
-                    taken.token,
+                    body.token(),
                     context.now());
             context.journal().write(entry);
             steps.taken(CreateStep.WARM_JOURNAL, id);
@@ -130,7 +130,6 @@ final class ColdStart {
     private static final class Steps implements Launch.Progress {
         private final FlowStep.Listener steps;
         private final SandboxId id;
-        private AgentToken token = new AgentToken("0".repeat(64));
 
         Steps(FlowStep.Listener steps, SandboxId id) {
             this.steps = steps;
@@ -138,8 +137,7 @@ final class ColdStart {
         }
 
         @Override
-        public void slot(Slot slot, AgentToken its) {
-            token = its;
+        public void slot(Slot slot, AgentToken token) {
             steps.taken(CreateStep.SLOT, id);
         }
 

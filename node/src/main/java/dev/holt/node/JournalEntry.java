@@ -70,6 +70,11 @@ record JournalEntry(
         Objects.requireNonNull(startedAt, "startedAt");
         base = orElse(base, new Base(kind.template(), kind.buildId()));
         generation = orElse(generation, 0);
+        claim = orElse(claim, Optional.empty());
+        ending = orElse(ending, Optional.empty());
+        pause = orElse(pause, Optional.empty());
+        transition = orElse(transition, Optional.empty());
+        problem = orElse(problem, Optional.empty());
         boolean somebodys = state != Phase.WARM && state != Phase.ENDING && state != Phase.ENDED;
         if (somebodys && claim.isEmpty()) {
             throw new IllegalArgumentException("a sandbox in phase " + state + " without an owner");

@@ -101,7 +101,7 @@ final class Launch {
                 agent.identify(order.id().value(), Instant.EPOCH, new byte[0]);
             }
             progress.agent();
-            return new Sandbox.Body(instance, slot, agent, leases.keep());
+            return new Sandbox.Body(instance, slot, agent, token, leases.keep());
         }
     }
 
@@ -114,9 +114,10 @@ final class Launch {
      * @throws NodeException UNAVAILABLE when its agent does not answer in time
      */
     Sandbox.Body restore(Order order, MemoryImage image, Path files, Duration limit, Progress progress) {
+        AgentToken token = AgentToken.random(context.random());
         try (Leases leases = new Leases()) {
             Slot slot = slot(order, leases);
-            progress.slot(slot, image.token());
+            progress.slot(slot, token);
             List<BindFile> bound = image.bindFiles().stream()
                     .map(file -> new BindFile(Path.of(file.hostFile()), file.guestPath()))
                     .toList();
@@ -124,21 +125,21 @@ final class Launch {
                     order.runtime().restore(spec(order, slot, Path.of(image.agent()), Map.of(), bound), files, limit);
             leases.add((Lease) instance::close);
             progress.instance();
-            GuestAgent agent = identified(order, slot, image.token(), instance, leases);
+            Sandbox.Body body = identified(order, slot, image, token, instance, leases);
             progress.agent();
-            return new Sandbox.Body(instance, slot, agent, leases.keep());
+            return body.with(leases.keep());
         }
     }
 
     /** A restored guest knows an old token, an old clock and the random numbers of its twins. */
-    private GuestAgent identified(Order order, Slot slot, AgentToken known, RuntimeInstance instance, Leases leases) {
+    private Sandbox.Body identified(
+            Order order, Slot slot, MemoryImage image, AgentToken token, RuntimeInstance instance, Leases leases) {
         byte[] entropy = new byte[ENTROPY_BYTES];
         context.random().nextBytes(entropy);
-        try (GuestAgent old = new GuestAgent(new InetSocketAddress(slot.guestAddress(), GuestAgent.PORT), known)) {
-            await(order.id(), old, instance, context.config().limits().startTimeout());
-            old.identify(order.renamed() ? order.id().value() : "", context.now(), entropy);
-        }
-        return agent(order, slot, known, leases);
+        GuestAgent agent = agent(order, slot, image.token(), leases);
+        await(order.id(), agent, instance, context.config().limits().startTimeout());
+        agent.identify(order.renamed() ? order.id().value() : "", context.now(), entropy, token);
+        return new Sandbox.Body(instance, slot, agent, token, leases);
     }
 
     private Slot slot(Order order, Leases leases) {

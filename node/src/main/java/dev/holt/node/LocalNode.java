@@ -121,7 +121,6 @@ public final class LocalNode implements Node, AutoCloseable {
                 slots,
                 new NodeEvents(),
                 new Background(),
-                new NodeContext.Serving(),
                 new SecureRandom(),
                 Journal.bootId());
         Losing losing = new Losing(context);
@@ -145,11 +144,6 @@ public final class LocalNode implements Node, AutoCloseable {
         creation.warm().start();
         this.sampler = new Sampler(config.metrics().interval(), parts.foreground(), registry::all);
         this.reaper = new Reaper(parts.clock(), new Duties(context, registry, ends, transitions, pausing)::look);
-    }
-
-    /** Who speaks to guests for clients, from now on: stepped aside when one is paused or captured. */
-    public void serve(GuestClients clients) {
-        context.serving().by(clients);
     }
 
     // ---- a sandbox's life -------------------------------------------------------------------------------------------

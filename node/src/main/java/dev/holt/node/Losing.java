@@ -29,7 +29,6 @@ final class Losing {
             log.error("something of the lost sandbox {} is still there", sandbox.id(), e);
         }
         sandbox.giveRoomBack();
-        context.clients().forget(sandbox.id());
         sandbox.settle(lost(
                 sandbox.entry(),
                 problem,

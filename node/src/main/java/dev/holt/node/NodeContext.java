@@ -27,22 +27,8 @@ record NodeContext(
         Pool<Slot> slots,
         NodeEvents listeners,
         Background background,
-        Serving serving,
         SecureRandom random,
         String bootId) {
-
-    /** Who speaks to guests for clients: nobody until the node is complete. */
-    static final class Serving {
-        private volatile GuestClients clients = GuestClients.NONE;
-
-        void by(GuestClients their) {
-            clients = their;
-        }
-    }
-
-    GuestClients clients() {
-        return serving.clients;
-    }
 
     Foreground foreground() {
         return parts.foreground();

@@ -55,7 +55,7 @@ final class Pausing {
         if (sandbox.phase() != Phase.RUNNING) {
             throw new NodeException(
                     NodeException.Kind.CONFLICT,
-                    "sandbox " + sandbox.id() + " can't be paused: it is " + sandbox.phase());
+                    "sandbox " + sandbox.id() + " can't be paused: it is " + sandbox.phase().words());
         }
         long from = System.nanoTime();
         MemoryKept kept = kept(context.runtimeOf(sandbox).capabilities(), keepMemory);
@@ -94,15 +94,9 @@ final class Pausing {
     /** Everything that can fail: when it returns the pause is durable. */
     private PauseRecord write(Sandbox sandbox, int generation, MemoryKept kept, Duration limit) {
         Sandbox.Body body = sandbox.running();
-        context.clients().cut(sandbox.id());
-        sandbox.stopTraffic();
+        sandbox.cutOff("sandbox " + sandbox.id() + " is paused");
         context.taken(StateStep.PAUSE_CUT, sandbox);
 
-        // What was written just before comes out as zeros otherwise: it is in the guest's memory only.
-        body.agent().sync();
-        context.taken(StateStep.PAUSE_GUEST_SYNCED, sandbox);
-
-        body.agent().closeIdle();
         if (kept == MemoryKept.DISK) {
             body.instance().suspend(limit);
         } else {
@@ -169,9 +163,8 @@ final class Pausing {
             }
             body.instance().thaw();
             body.instance().proceed(PROCEED_LIMIT);
-            sandbox.allowTraffic();
+            sandbox.reconnect();
             sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
-            context.clients().adopt(sandbox.id());
             sandbox.pauses().remove(generation);
         } catch (SnapshotFailure e) {
             log.warn("a half pause of sandbox {} can't be removed, the next one does it", sandbox.id(), e);

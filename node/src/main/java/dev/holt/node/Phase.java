@@ -59,9 +59,8 @@ enum Phase {
         };
     }
 
-    /** In messages. */
-    @Override
-    public String toString() {
+    /** In messages; not {@code toString}, by which the journal's format would change. */
+    String words() {
         return told().map(SandboxState::wireName).orElseGet(() -> name().toLowerCase(Locale.ROOT));
     }
 

@@ -156,6 +156,6 @@ final class Recovery {
                         found.runtime().orElseThrow().capabilities(),
                         found.root().orElseThrow().path()));
         held.add((Lease) agent::close);
-        return new Sandbox.Body(instance, slot, agent, held);
+        return new Sandbox.Body(instance, slot, agent, entry.token(), held);
     }
 }

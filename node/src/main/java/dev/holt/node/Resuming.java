@@ -101,9 +101,11 @@ final class Resuming {
     private Comeback.Outcome thaw(Sandbox sandbox) {
         Sandbox.Body body = sandbox.running();
         body.instance().thaw();
+        sandbox.reconnect();
         try {
             body.agent().awaitReady(THAW_PATIENCE);
         } catch (GuestFailure e) {
+            sandbox.stopTraffic();
             body.instance().freeze();
             throw e;
         }
@@ -150,7 +152,6 @@ final class Resuming {
                         + outcome.way().wireName(),
                 fields);
         sandbox.story(LogEntry.Level.INFO, lost ? "sandbox recovered" : "sandbox resumed", fields);
-        context.clients().adopt(sandbox.id());
         if (outcome.way() == Resumed.Way.RESTORED) {
             tidy(sandbox);
         }
@@ -210,7 +211,7 @@ final class Resuming {
         }
         sandbox.event(
                 SandboxEvent.Type.RESUME_FAILED,
-                "it could not be brought back and stays " + before.state(),
+                "it could not be brought back and stays " + before.state().words(),
                 Map.of("cause", cause, "problem", problem));
         sandbox.story(LogEntry.Level.WARN, "sandbox could not be brought back", Map.of("problem", problem));
         boolean ofUs = failure instanceof RuntimeFailure
@@ -224,7 +225,7 @@ final class Resuming {
         return ofUs
                 ? new NodeException(
                         NodeException.Kind.UNAVAILABLE,
-                        "sandbox " + sandbox.id() + " could not be brought back and stays " + before.state() + ": "
+                        "sandbox " + sandbox.id() + " could not be brought back and stays " + before.state().words() + ": "
                                 + problem,
                         failure)
                 : failure;

@@ -36,6 +36,9 @@ import org.slf4j.LoggerFactory;
  */
 final class RollingBack {
     private static final Logger log = LoggerFactory.getLogger(RollingBack.class);
+    /** What is under way is about to be undone. */
+    private static final Duration AT_ONCE = Duration.ofMillis(1);
+
     /** Beside the disk, until it takes its place. */
     static final String COPY = "rollback.ext4";
 
@@ -53,7 +56,7 @@ final class RollingBack {
         Phase from = sandbox.phase();
         if (from != Phase.RUNNING && from != Phase.PAUSED) {
             throw new NodeException(
-                    NodeException.Kind.CONFLICT, "sandbox " + sandbox.id() + " can't be rolled back: it is " + from);
+                    NodeException.Kind.CONFLICT, "sandbox " + sandbox.id() + " can't be rolled back: it is " + from.words());
         }
         try (SnapshotStore.Use snapshot = context.snapshots()
                 .use(template, buildId)
@@ -94,7 +97,8 @@ final class RollingBack {
             FileCopy.copy(snapshot.disk(), copy);
             context.taken(StateStep.ROLLBACK_COPIED, sandbox);
 
-            context.clients().cut(sandbox.id());
+            sandbox.stopTraffic();
+            sandbox.body().ifPresent(body -> body.agent().cutOff("sandbox " + sandbox.id() + " is rolled back", AT_ONCE));
             sandbox.note(sandbox.entry().with().step(Transition.Step.OPENED).entry());
             stopped = true;
             sandbox.endBody();
@@ -190,7 +194,6 @@ final class RollingBack {
                                 Duration.ofNanos(System.nanoTime() - start).toMillis()));
         sandbox.event(SandboxEvent.Type.ROLLED_BACK, "it is again what it was at a snapshot", fields);
         sandbox.story(LogEntry.Level.INFO, "sandbox rolled back", fields);
-        context.clients().adopt(sandbox.id());
         SandboxStatus status = sandbox.status().orElseThrow(() -> NodeContext.killed(sandbox.id()));
         return new Resumed(status, way, Optional.empty());
     }
@@ -226,7 +229,7 @@ final class RollingBack {
         }
         sandbox.event(
                 SandboxEvent.Type.ROLLBACK_FAILED,
-                "it could not be rolled back and is " + sandbox.phase(),
+                "it could not be rolled back and is " + sandbox.phase().words(),
                 Map.of("snapshot", snapshot.build().buildId(), "problem", problem));
         boolean ofUs = failure instanceof RuntimeFailure
                 || failure instanceof ImageFailure
@@ -241,7 +244,7 @@ final class RollingBack {
         }
         return new NodeException(
                 NodeException.Kind.UNAVAILABLE,
-                "sandbox " + sandbox.id() + " could not be rolled back and is " + sandbox.phase() + ": " + problem
+                "sandbox " + sandbox.id() + " could not be rolled back and is " + sandbox.phase().words() + ": " + problem
                         + (sandbox.phase() == Phase.LOST ? "; recover boots it from its file system" : ""),
                 failure);
     }
@@ -249,9 +252,8 @@ final class RollingBack {
     private void putBack(Sandbox sandbox, JournalEntry before) {
         if (before.state() == Phase.RUNNING) {
             sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
-            sandbox.allowTraffic();
-            context.clients().adopt(sandbox.id());
-            return;
+            sandbox.reconnect();
+                return;
         }
         Pause pause = before.pause().orElseThrow();
         if (sandbox.body().isPresent()) {

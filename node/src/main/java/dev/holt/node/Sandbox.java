@@ -1,6 +1,7 @@
 package dev.holt.node;
 
 import dev.holt.node.envd.EnvdSandbox;
+import dev.holt.node.guest.AgentToken;
 import dev.holt.node.guest.GuestAgent;
 import dev.holt.node.image.RootFileSystem;
 import dev.holt.node.image.TemplateImage;
@@ -70,12 +71,20 @@ final class Sandbox implements Lease, Sampler.Target {
     /**
      * What runs.
      *
+     * @param token of the agent
      * @param held the leases of all of it
      */
-    record Body(RuntimeInstance instance, Slot slot, GuestAgent agent, Leases held) {}
+    record Body(RuntimeInstance instance, Slot slot, GuestAgent agent, AgentToken token, Leases held) {
+        Body with(Leases others) {
+            return new Body(instance, slot, agent, token, others);
+        }
+    }
 
     /** What exists while something runs that somebody owns. */
     private record Owned(EnvdSandbox envd, UsageProbe probe) {}
+
+    /** How long requests and transfers that are under way may take to end before they are broken off. */
+    private static final Duration UNDER_WAY = Duration.ofSeconds(5);
 
     private final Frame frame;
     private final PauseStore pauses;
@@ -179,7 +188,7 @@ final class Sandbox implements Lease, Sampler.Target {
         if (!locked) {
             throw new NodeException(
                     NodeException.Kind.CONFLICT,
-                    "sandbox " + id() + " has been " + phase() + " for the " + patience.toSeconds()
+                    "sandbox " + id() + " has been " + phase().words() + " for the " + patience.toSeconds()
                             + " s that this call waited; try again later");
         }
         try {
@@ -282,7 +291,7 @@ final class Sandbox implements Lease, Sampler.Target {
     private void requireMove(JournalEntry next) {
         Phase from = phase();
         if (next.state() != from && !from.mayBecome(next.state())) {
-            throw new IllegalStateException("sandbox " + id() + " can't go from " + from + " to " + next.state());
+            throw new IllegalStateException("sandbox " + id() + " can't go from " + from.words() + " to " + next.state());
         }
     }
 
@@ -308,14 +317,14 @@ final class Sandbox implements Lease, Sampler.Target {
         promise = room;
         body = running;
         owned = own(running);
-        sockets.allow();
+        reconnect();
     }
 
     /** Kills what runs and gives its slot back; nothing happens when nothing runs. Calling again after a failure tries again. */
     void endBody() {
         Body last = body;
         if (last != null) {
-            stopTraffic();
+            sockets.breakAll();
             last.agent().close();
             last.instance().close();
             body = null;
@@ -337,14 +346,38 @@ final class Sandbox implements Lease, Sampler.Target {
         return Optional.ofNullable(promise);
     }
 
-    /** Breaks the connections to its servers and refuses new ones. */
-    void stopTraffic() {
+    /** Cuts clients off from what runs, after a while for what is under way, and makes it write its files out. */
+    void cutOff(String reason) {
+        Body now = running();
         sockets.breakAll();
+        now.agent().cutOff(reason, UNDER_WAY);
+        // By a connection of its own: nothing that a client asks comes in between any more.
+        try (GuestAgent own = new GuestAgent(now.agent().address(), now.token())) {
+            own.sync();
+        }
     }
 
-    /** Its servers can be reached again. */
-    void allowTraffic() {
+    /** Clients reach again what they were cut off or held from. */
+    void reconnect() {
         sockets.allow();
+        sockets.release();
+        body().ifPresent(now -> now.agent().release());
+    }
+
+    /** Lets clients wait, after a while for what is under way. */
+    void hold() {
+        sockets.hold();
+        running().agent().hold(UNDER_WAY);
+    }
+
+    /** A checkpoint has broken every connection to its servers inside: so are they outside. */
+    void breakConnections() {
+        sockets.breakOpen();
+    }
+
+    /** Nobody reaches its servers. */
+    void stopTraffic() {
+        sockets.breakAll();
     }
 
     /** Whether somebody waits to end it. */
@@ -539,7 +572,7 @@ final class Sandbox implements Lease, Sampler.Target {
     Socket connect(int port) throws IOException {
         Body now = body;
         if (now == null || phase() != Phase.RUNNING && phase() != Phase.CAPTURING) {
-            throw new NodeException(NodeException.Kind.CONFLICT, "sandbox " + id() + " does not run: it is " + phase());
+            throw new NodeException(NodeException.Kind.CONFLICT, "sandbox " + id() + " does not run: it is " + phase().words());
         }
         return sockets.connect(new InetSocketAddress(now.slot().guestAddress(), port));
     }
@@ -578,6 +611,6 @@ final class Sandbox implements Lease, Sampler.Target {
 
     @Override
     public String toString() {
-        return id() + " (" + phase() + ")";
+        return id() + " (" + phase().words() + ")";
     }
 }

@@ -11,7 +11,6 @@ import dev.holt.nodeapi.MemoryKept;
 import dev.holt.nodeapi.Pause;
 import dev.holt.nodeapi.SandboxEvent;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.time.Instant;
@@ -84,7 +83,7 @@ final class Settling {
             } else {
                 losing.lose(
                         sandbox,
-                        "Holt stopped while it was " + entry.state() + ", and it did not go on: " + e.getMessage());
+                        "Holt stopped while it was " + entry.state().words() + ", and it did not go on: " + e.getMessage());
             }
             return;
         }
@@ -139,16 +138,15 @@ final class Settling {
         try {
             body.agent().awaitReady(patience);
         } catch (GuestFailure e) {
-            Optional<AgentToken> known = known(sandbox);
-            if (known.isEmpty() || known.get().equals(sandbox.entry().token())) {
+            Optional<AgentToken> known = known(sandbox).filter(old -> !old.equals(sandbox.entry().token()));
+            if (known.isEmpty()) {
                 throw e;
             }
-            try (GuestAgent old =
-                    new GuestAgent(new InetSocketAddress(body.slot().guestAddress(), GuestAgent.PORT), known.get())) {
+            try (GuestAgent old = new GuestAgent(body.agent().address(), known.get())) {
                 old.awaitReady(patience);
                 byte[] entropy = new byte[64];
                 context.random().nextBytes(entropy);
-                old.identify("", context.now(), entropy);
+                old.identify("", context.now(), entropy, sandbox.entry().token());
             }
             body.agent().awaitReady(patience);
         }
@@ -272,7 +270,7 @@ final class Settling {
             losing.lose(
                     sandbox,
                     entry.problem()
-                            .orElse("Holt stopped while it was " + entry.state()
+                            .orElse("Holt stopped while it was " + entry.state().words()
                                     + ", and it could not be brought back"));
             return;
         }

@@ -4,7 +4,6 @@ package dev.holt.node;
 enum StateStep implements FlowStep {
     PAUSE_JOURNAL,
     PAUSE_CUT,
-    PAUSE_GUEST_SYNCED,
     PAUSE_STANDS,
     PAUSE_MEMORY,
     PAUSE_DISK_SYNCED,

@@ -260,6 +260,6 @@ final class Transitions {
 
     private static NodeException conflict(Sandbox sandbox, String what) {
         return new NodeException(
-                NodeException.Kind.CONFLICT, "sandbox " + sandbox.id() + " " + what + ": it is " + sandbox.phase());
+                NodeException.Kind.CONFLICT, "sandbox " + sandbox.id() + " " + what + ": it is " + sandbox.phase().words());
     }
 }

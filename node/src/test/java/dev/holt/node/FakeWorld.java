@@ -6,7 +6,6 @@ import dev.holt.node.image.RootFileSystems;
 import dev.holt.node.image.TemplateImage;
 import dev.holt.node.network.Slot;
 import dev.holt.node.network.SlotSource;
-import dev.holt.node.runtime.CheckpointRefused;
 import dev.holt.node.runtime.InstanceSpec;
 import dev.holt.node.runtime.ResourceUsage;
 import dev.holt.node.runtime.RuntimeCapabilities;
@@ -158,17 +157,6 @@ final class FakeWorld {
         }
 
         @Override
-        public void suspend(Duration limit) {}
-
-        @Override
-        public void proceed(Duration limit) {}
-
-        @Override
-        public void checkpoint(Path imageDirectory, Duration limit) {
-            throw new CheckpointRefused("fake guests have no memory");
-        }
-
-        @Override
         public void close() {
             if (failingEnds.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
                 throw new RuntimeFailure("the engine is busy");
@@ -233,11 +221,6 @@ final class FakeWorld {
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
-        }
-
-        @Override
-        public RuntimeInstance restore(InstanceSpec spec, Path imageDirectory, Duration limit) {
-            throw new RuntimeFailure("fake guests have no memory");
         }
 
         @Override

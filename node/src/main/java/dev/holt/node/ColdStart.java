@@ -91,7 +91,7 @@ final class ColdStart {
                     "HOLT_AGENT_TOKEN",
                     token.hex(),
                     "HOLT_AGENT_PEER",
-                    slot.gatewayAddress().getHostAddress()));
+                    "gateway"));
             List<BindFile> files = List.of();
             if (!runtime.capabilities().honoursSetuid()) {
                 environment.put("HOLT_AGENT_SUDO", "1");

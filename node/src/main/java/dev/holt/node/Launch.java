@@ -85,7 +85,7 @@ final class Launch {
                     "HOLT_AGENT_TOKEN",
                     token.hex(),
                     "HOLT_AGENT_PEER",
-                    slot.gatewayAddress().getHostAddress()));
+                    "gateway")); // whichever that is: a restored guest has another
             List<BindFile> files = List.of();
             if (!order.runtime().capabilities().honoursSetuid()) {
                 environment.put("HOLT_AGENT_SUDO", "1");

@@ -190,7 +190,7 @@ public final class SandboxHost implements AutoCloseable {
                         "HOLT_AGENT_TOKEN",
                         token.hex(),
                         "HOLT_AGENT_PEER",
-                        slot.gatewayAddress().getHostAddress()),
+                        "gateway"),
                 List.of());
     }
 

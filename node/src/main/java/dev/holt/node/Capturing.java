@@ -68,8 +68,8 @@ final class Capturing {
             sandbox.story(LogEntry.Level.WARN, "a snapshot failed", Map.of("problem", problem));
             throw new NodeException(
                     NodeException.Kind.UNAVAILABLE,
-                    "no snapshot could be made of sandbox " + sandbox.id() + ", which is " + sandbox.phase().words() + ": "
-                            + problem,
+                    "no snapshot could be made of sandbox " + sandbox.id() + ", which is "
+                            + sandbox.phase().words() + ": " + problem,
                     e);
         }
     }

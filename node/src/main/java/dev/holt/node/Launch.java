@@ -131,14 +131,14 @@ final class Launch {
         }
     }
 
-    /** A restored guest knows an old token, an old clock and the random numbers of its twins. */
+    /** A restored guest knows an old token and the random numbers of its twins. Its clock is the host's, with every runtime that there is. */
     private Sandbox.Body identified(
             Order order, Slot slot, MemoryImage image, AgentToken token, RuntimeInstance instance, Leases leases) {
         byte[] entropy = new byte[ENTROPY_BYTES];
         context.random().nextBytes(entropy);
         GuestAgent agent = agent(order, slot, image.token(), leases);
         await(order.id(), agent, instance, context.config().limits().startTimeout());
-        agent.identify(order.renamed() ? order.id().value() : "", context.now(), entropy, token);
+        agent.identify(order.renamed() ? order.id().value() : "", Instant.EPOCH, entropy, token);
         return new Sandbox.Body(instance, slot, agent, token, leases);
     }
 

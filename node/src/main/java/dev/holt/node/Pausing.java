@@ -55,7 +55,8 @@ final class Pausing {
         if (sandbox.phase() != Phase.RUNNING) {
             throw new NodeException(
                     NodeException.Kind.CONFLICT,
-                    "sandbox " + sandbox.id() + " can't be paused: it is " + sandbox.phase().words());
+                    "sandbox " + sandbox.id() + " can't be paused: it is "
+                            + sandbox.phase().words());
         }
         long from = System.nanoTime();
         MemoryKept kept = kept(context.runtimeOf(sandbox).capabilities(), keepMemory);

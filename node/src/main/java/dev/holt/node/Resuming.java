@@ -225,8 +225,8 @@ final class Resuming {
         return ofUs
                 ? new NodeException(
                         NodeException.Kind.UNAVAILABLE,
-                        "sandbox " + sandbox.id() + " could not be brought back and stays " + before.state().words() + ": "
-                                + problem,
+                        "sandbox " + sandbox.id() + " could not be brought back and stays "
+                                + before.state().words() + ": " + problem,
                         failure)
                 : failure;
     }

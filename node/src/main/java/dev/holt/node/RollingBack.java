@@ -56,7 +56,8 @@ final class RollingBack {
         Phase from = sandbox.phase();
         if (from != Phase.RUNNING && from != Phase.PAUSED) {
             throw new NodeException(
-                    NodeException.Kind.CONFLICT, "sandbox " + sandbox.id() + " can't be rolled back: it is " + from.words());
+                    NodeException.Kind.CONFLICT,
+                    "sandbox " + sandbox.id() + " can't be rolled back: it is " + from.words());
         }
         try (SnapshotStore.Use snapshot = context.snapshots()
                 .use(template, buildId)
@@ -98,7 +99,8 @@ final class RollingBack {
             context.taken(StateStep.ROLLBACK_COPIED, sandbox);
 
             sandbox.stopTraffic();
-            sandbox.body().ifPresent(body -> body.agent().cutOff("sandbox " + sandbox.id() + " is rolled back", AT_ONCE));
+            sandbox.body()
+                    .ifPresent(body -> body.agent().cutOff("sandbox " + sandbox.id() + " is rolled back", AT_ONCE));
             sandbox.note(sandbox.entry().with().step(Transition.Step.OPENED).entry());
             stopped = true;
             sandbox.endBody();
@@ -244,7 +246,8 @@ final class RollingBack {
         }
         return new NodeException(
                 NodeException.Kind.UNAVAILABLE,
-                "sandbox " + sandbox.id() + " could not be rolled back and is " + sandbox.phase().words() + ": " + problem
+                "sandbox " + sandbox.id() + " could not be rolled back and is "
+                        + sandbox.phase().words() + ": " + problem
                         + (sandbox.phase() == Phase.LOST ? "; recover boots it from its file system" : ""),
                 failure);
     }
@@ -253,7 +256,7 @@ final class RollingBack {
         if (before.state() == Phase.RUNNING) {
             sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
             sandbox.reconnect();
-                return;
+            return;
         }
         Pause pause = before.pause().orElseThrow();
         if (sandbox.body().isPresent()) {

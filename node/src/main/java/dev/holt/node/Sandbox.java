@@ -291,7 +291,8 @@ final class Sandbox implements Lease, Sampler.Target {
     private void requireMove(JournalEntry next) {
         Phase from = phase();
         if (next.state() != from && !from.mayBecome(next.state())) {
-            throw new IllegalStateException("sandbox " + id() + " can't go from " + from.words() + " to " + next.state());
+            throw new IllegalStateException(
+                    "sandbox " + id() + " can't go from " + from.words() + " to " + next.state());
         }
     }
 
@@ -572,7 +573,8 @@ final class Sandbox implements Lease, Sampler.Target {
     Socket connect(int port) throws IOException {
         Body now = body;
         if (now == null || phase() != Phase.RUNNING && phase() != Phase.CAPTURING) {
-            throw new NodeException(NodeException.Kind.CONFLICT, "sandbox " + id() + " does not run: it is " + phase().words());
+            throw new NodeException(
+                    NodeException.Kind.CONFLICT, "sandbox " + id() + " does not run: it is " + phase().words());
         }
         return sockets.connect(new InetSocketAddress(now.slot().guestAddress(), port));
     }

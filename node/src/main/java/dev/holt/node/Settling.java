@@ -83,7 +83,8 @@ final class Settling {
             } else {
                 losing.lose(
                         sandbox,
-                        "Holt stopped while it was " + entry.state().words() + ", and it did not go on: " + e.getMessage());
+                        "Holt stopped while it was " + entry.state().words() + ", and it did not go on: "
+                                + e.getMessage());
             }
             return;
         }
@@ -138,7 +139,8 @@ final class Settling {
         try {
             body.agent().awaitReady(patience);
         } catch (GuestFailure e) {
-            Optional<AgentToken> known = known(sandbox).filter(old -> !old.equals(sandbox.entry().token()));
+            Optional<AgentToken> known =
+                    known(sandbox).filter(old -> !old.equals(sandbox.entry().token()));
             if (known.isEmpty()) {
                 throw e;
             }
@@ -146,7 +148,7 @@ final class Settling {
                 old.awaitReady(patience);
                 byte[] entropy = new byte[64];
                 context.random().nextBytes(entropy);
-                old.identify("", context.now(), entropy, sandbox.entry().token());
+                old.identify("", Instant.EPOCH, entropy, sandbox.entry().token());
             }
             body.agent().awaitReady(patience);
         }

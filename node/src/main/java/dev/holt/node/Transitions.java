@@ -260,6 +260,8 @@ final class Transitions {
 
     private static NodeException conflict(Sandbox sandbox, String what) {
         return new NodeException(
-                NodeException.Kind.CONFLICT, "sandbox " + sandbox.id() + " " + what + ": it is " + sandbox.phase().words());
+                NodeException.Kind.CONFLICT,
+                "sandbox " + sandbox.id() + " " + what + ": it is "
+                        + sandbox.phase().words());
     }
 }

@@ -78,7 +78,10 @@ final class JournalTest {
             journal.write(entry);
         }
         assertThat(journal().readAll()).containsExactlyInAnyOrderElementsOf(written);
-        JournalEntry moved = written.get(1).with().until(Instant.parse("2027-01-01T00:00:00Z"), Duration.ofSeconds(9)).entry();
+        JournalEntry moved = written.get(1)
+                .with()
+                .until(Instant.parse("2027-01-01T00:00:00Z"), Duration.ofSeconds(9))
+                .entry();
         journal.writeDurably(moved);
         assertThat(journal().readAll()).contains(moved).hasSize(3);
         journal.remove(moved.id());
@@ -163,8 +166,7 @@ final class JournalTest {
     @Test
     void entriesOfTheFirstVersionAreUnderstood() throws IOException {
         SandboxId id = SandboxId.random(SECRETS);
-        Files.writeString(
-                journal().create(id).resolve("sandbox.json"), """
+        Files.writeString(journal().create(id).resolve("sandbox.json"), """
                 {"version":1,"state":"RUNNING","id":{"value":"%s"},
                  "kind":{"template":{"value":"base"},"buildId":"b1",
                   "resources":{"cpuCount":2,"memoryMegabytes":512,"diskMegabytes":5120},"isolation":"GVISOR"},
@@ -180,7 +182,8 @@ final class JournalTest {
         assertThat(read.base()).isEqualTo(new Base(new TemplateId("base"), "b1"));
         assertThat(read.generation()).isZero();
         assertThat(read.owner().lifecycle().onTimeout()).isEqualTo(Lifecycle.OnTimeout.KILL);
-        assertThat(read.status()).hasValueSatisfying(status -> assertThat(status.accessToken()).contains("secret"));
+        assertThat(read.status())
+                .hasValueSatisfying(status -> assertThat(status.accessToken()).contains("secret"));
         Journal journal = journal();
         journal.write(read);
         assertThat(journal.readAll()).as("written anew as the present version").containsExactly(read);

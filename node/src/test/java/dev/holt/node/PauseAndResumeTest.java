@@ -68,8 +68,8 @@ final class PauseAndResumeTest {
         for (int round = 1; round <= 5; round++) {
             SandboxStatus paused = node.pause(id, true);
             assertThat(paused.state()).isEqualTo(SandboxState.PAUSED);
-            assertThat(paused.pause()).hasValueSatisfying(pause -> assertThat(pause.memory())
-                    .isEqualTo(MemoryKept.DISK));
+            assertThat(paused.pause())
+                    .hasValueSatisfying(pause -> assertThat(pause.memory()).isEqualTo(MemoryKept.DISK));
             assertThat(harness.world.instances).as("nothing runs").isEmpty();
             assertThat(harness.world.mountedRoots).isEmpty();
             assertThat(node.status().sandboxes()).isZero();
@@ -123,7 +123,9 @@ final class PauseAndResumeTest {
         node.pause(id, true);
         Resumed rescued = node.resume(id, new ResumeSandbox(TIMEOUT, false));
         assertThat(rescued.way()).as("a rescue").isEqualTo(Resumed.Way.BOOTED);
-        assertThat(harness.world.checks.get()).as("its disk was unmounted in order").isZero();
+        assertThat(harness.world.checks.get())
+                .as("its disk was unmounted in order")
+                .isZero();
     }
 
     @Test
@@ -135,7 +137,9 @@ final class PauseAndResumeTest {
         assertThat(node.pause(id, true).pause().orElseThrow().memory()).isEqualTo(MemoryKept.HOST);
         assertThat(harness.world.instance(id).frozen).isTrue();
         assertThat(node.status().sandboxes()).as("it does not count").isZero();
-        assertThat(node.status().reservedMemoryMegabytes()).as("its memory does").isEqualTo(128);
+        assertThat(node.status().reservedMemoryMegabytes())
+                .as("its memory does")
+                .isEqualTo(128);
         node.create(harness.request());
         SandboxId other = node.create(harness.request()).id();
         assertThat(failure(() -> node.resume(id, WITH_MEMORY)).kind()).isEqualTo(NodeException.Kind.FULL);
@@ -216,7 +220,8 @@ final class PauseAndResumeTest {
         harness.steps = (step, sandbox) -> {};
         SandboxStatus lost = node.find(id).orElseThrow();
         assertThat(lost.state()).isEqualTo(SandboxState.LOST);
-        assertThat(lost.problem()).hasValueSatisfying(problem -> assertThat(problem).contains("no luck"));
+        assertThat(lost.problem())
+                .hasValueSatisfying(problem -> assertThat(problem).contains("no luck"));
         assertThat(lost.deadline()).isAfterOrEqualTo(harness.clock.instant().plus(Duration.ofHours(24)));
         assertThat(node.status().sandboxes()).isZero();
         assertThat(failure(() -> node.resume(id, WITH_MEMORY)).kind()).isEqualTo(NodeException.Kind.CONFLICT);
@@ -324,9 +329,9 @@ final class PauseAndResumeTest {
         Files.writeString(image, "thoughtz");
         Resumed resumed = node.resume(id, WITH_MEMORY);
         assertThat(resumed.way()).isEqualTo(Resumed.Way.BOOTED);
-        assertThat(resumed.fallback()).hasValueSatisfying(why -> assertThat(why)
-                .contains(image.toString())
-                .contains("checksum"));
+        assertThat(resumed.fallback())
+                .hasValueSatisfying(
+                        why -> assertThat(why).contains(image.toString()).contains("checksum"));
         assertThat(harness.world.written(id)).isEqualTo("files;");
         assertThat(last(node, id, SandboxEvent.Type.FELL_BACK).fields().get("fallback"))
                 .contains(image.toString());
@@ -335,7 +340,8 @@ final class PauseAndResumeTest {
         Path record = generation(state, id, 2).resolve("record.json");
         Files.writeString(record, Files.readString(record).replace("\"version\":1", "\"version\":99"));
         assertThat(node.resume(id, WITH_MEMORY).fallback())
-                .hasValueSatisfying(why -> assertThat(why).contains("version 99").contains("version 1"));
+                .hasValueSatisfying(
+                        why -> assertThat(why).contains("version 99").contains("version 1"));
 
         node.pause(id, true);
         Files.delete(generation(state, id, 3).resolve("memory/checkpoint.img"));
@@ -443,7 +449,8 @@ final class PauseAndResumeTest {
         await(() -> harness.state(node, id) == SandboxState.PAUSED);
         assertThat(last(node, id, SandboxEvent.Type.PAUSED).fields()).containsEntry("cause", "timeout");
         Resumed resumed = node.resume(id, WITH_MEMORY);
-        assertThat(resumed.sandbox().deadline()).isEqualTo(harness.clock.instant().plus(TIMEOUT));
+        assertThat(resumed.sandbox().deadline())
+                .isEqualTo(harness.clock.instant().plus(TIMEOUT));
         assertThat(harness.world.instance(id).memory).isEqualTo("thoughts");
 
         harness.lifecycle = new Lifecycle(Lifecycle.OnTimeout.PAUSE, false, false, TIMEOUT);
@@ -565,8 +572,8 @@ final class PauseAndResumeTest {
                 for (int i = 0; i < 4; i++) {
                     answers.add(callers.submit(() -> answer(() -> node.pause(id, true))));
                     answers.add(callers.submit(() -> answer(() -> node.resume(id, WITH_MEMORY))));
-                    answers.add(callers.submit(() -> answer(() -> node.setDeadline(
-                            id, harness.clock.instant().plus(TIMEOUT), TIMEOUT))));
+                    answers.add(callers.submit(() -> answer(
+                            () -> node.setDeadline(id, harness.clock.instant().plus(TIMEOUT), TIMEOUT))));
                 }
                 if (round % 2 == 0) {
                     answers.add(callers.submit(() -> answer(() -> node.kill(id, EndReason.KILLED))));

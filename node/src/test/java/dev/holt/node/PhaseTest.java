@@ -15,8 +15,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class PhaseTest {
     private static final Map<Phase, Set<Phase>> ALLOWED = Map.of(
             Phase.WARM, EnumSet.of(Phase.RUNNING, Phase.ENDING),
-            Phase.RUNNING,
-                    EnumSet.of(Phase.CAPTURING, Phase.PAUSING, Phase.ROLLING_BACK, Phase.LOST, Phase.ENDING),
+            Phase.RUNNING, EnumSet.of(Phase.CAPTURING, Phase.PAUSING, Phase.ROLLING_BACK, Phase.LOST, Phase.ENDING),
             Phase.CAPTURING, EnumSet.of(Phase.RUNNING, Phase.LOST, Phase.ENDING),
             Phase.PAUSING, EnumSet.of(Phase.PAUSED, Phase.RUNNING, Phase.LOST, Phase.ENDING),
             Phase.PAUSED, EnumSet.of(Phase.RESUMING, Phase.ROLLING_BACK, Phase.LOST, Phase.ENDING),
@@ -29,7 +28,8 @@ final class PhaseTest {
     static Stream<Arguments> moves() {
         return Arrays.stream(Phase.values())
                 .flatMap(from -> Arrays.stream(Phase.values())
-                        .map(to -> Arguments.of(from, to, ALLOWED.getOrDefault(from, Set.of()).contains(to))));
+                        .map(to -> Arguments.of(
+                                from, to, ALLOWED.getOrDefault(from, Set.of()).contains(to))));
     }
 
     @ParameterizedTest
@@ -43,7 +43,8 @@ final class PhaseTest {
     void everyTransitionCanEndAndBeEnded(Phase from, Phase to, boolean allowed) {
         if (from.inTransition()) {
             assertThat(from.mayBecome(Phase.ENDING)).isTrue();
-            assertThat(from.mayBecome(Phase.RUNNING) || from.mayBecome(Phase.PAUSED)).isTrue();
+            assertThat(from.mayBecome(Phase.RUNNING) || from.mayBecome(Phase.PAUSED))
+                    .isTrue();
         }
         if (allowed && to.inTransition()) {
             assertThat(from.inTransition()).as("a transition begins from rest").isFalse();

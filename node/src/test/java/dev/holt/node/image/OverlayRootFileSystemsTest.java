@@ -161,7 +161,9 @@ class OverlayRootFileSystemsTest {
         rootFileSystems.sweep(Set.of(sandbox));
         RootFileSystem freed = rootFileSystems.adopt(gone, goneHome, image).orElseThrow();
         assertThat(freed.mounted()).isFalse();
-        assertThatThrownBy(freed::mount).isInstanceOf(ImageFailure.class).hasMessageContaining(freed.image().toString());
+        assertThatThrownBy(freed::mount)
+                .isInstanceOf(ImageFailure.class)
+                .hasMessageContaining(freed.image().toString());
         freed.close();
         Path noDisk = Files.createDirectories(state.resolve("sandboxes/none"));
         assertThat(rootFileSystems.adopt(gone, noDisk, image)).isEmpty();

@@ -31,9 +31,9 @@ public enum SandboxState {
         return wireName;
     }
 
-    /** Whether clients of E2B's, who know two states, are told that it runs. */
+    /** Whether clients of E2B's, who know two states, are told that it runs; what is being paused is paused to them, as at E2B. */
     public boolean countsAsRunning() {
-        return this == RUNNING || this == CAPTURING || this == PAUSING || this == ROLLING_BACK;
+        return this == RUNNING || this == CAPTURING || this == ROLLING_BACK;
     }
 
     /** Whether it is on its way to another state: changes are refused with CONFLICT meanwhile, or wait for its end. */

@@ -7,14 +7,17 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A template and its current build.
+ * A template and one of its builds: the one that a name stands for, or else the current one.
  *
  * @param team its owner; none for one that came with the installation
+ * @param snapshot whether its builds were made from sandboxes
+ * @param problem why nothing can start from the build, if nothing can
  */
 public record Template(
         TemplateId id,
         Optional<String> team,
         boolean isPublic,
+        boolean snapshot,
         List<String> aliases,
         String buildId,
         Resources resources,
@@ -23,7 +26,8 @@ public record Template(
         Instant updatedAt,
         long spawnCount,
         Optional<Instant> lastSpawnedAt,
-        int buildCount) {
+        int buildCount,
+        Optional<String> problem) {
     public Template {
         aliases = List.copyOf(aliases);
     }

@@ -48,7 +48,9 @@ final class Capturing {
                     "no snapshot of sandbox " + sandbox.id() + " is possible: it is " + phase.words());
         }
         try (SnapshotStore.Unfinished build = context.snapshots().begin(request.template(), request.buildId())) {
-            Taken taken = phase == Phase.RUNNING ? running(sandbox, build) : paused(sandbox, build);
+            Taken taken = phase == Phase.RUNNING
+                    ? running(sandbox, build, request.keepMemory())
+                    : paused(sandbox, build, request.keepMemory());
             SnapshotBuild told = commit(sandbox, request, build, taken);
             sandbox.event(
                     SandboxEvent.Type.SNAPSHOT_CREATED,
@@ -83,8 +85,9 @@ final class Capturing {
      */
     private record Taken(boolean memory, Optional<MemoryImage> image, Duration stood) {}
 
-    private Taken running(Sandbox sandbox, SnapshotStore.Unfinished build) {
-        boolean memory = context.runtimeOf(sandbox).capabilities().keepsMemoryOnDisk();
+    private Taken running(Sandbox sandbox, SnapshotStore.Unfinished build, boolean keepMemory) {
+        boolean memory =
+                keepMemory && context.runtimeOf(sandbox).capabilities().keepsMemoryOnDisk();
         Duration limit = context.pauseLimit(sandbox.kind());
         sandbox.become(sandbox.entry()
                 .with()
@@ -98,7 +101,9 @@ final class Capturing {
         try {
             context.taken(StateStep.CAPTURE_JOURNAL, sandbox);
             body.agent().sync();
-            sandbox.hold();
+            if (memory) {
+                sandbox.hold(); // a checkpoint breaks connections; merely standing still breaks none
+            }
             context.taken(StateStep.CAPTURE_HELD, sandbox);
             from = System.nanoTime();
             if (memory) {
@@ -154,10 +159,11 @@ final class Capturing {
     }
 
     /** Of one that is paused nothing moves: its memory image is shared, its disk copied. */
-    private Taken paused(Sandbox sandbox, SnapshotStore.Unfinished build) {
+    private Taken paused(Sandbox sandbox, SnapshotStore.Unfinished build, boolean keepMemory) {
         Optional<MemoryImage> image = Optional.empty();
         MemoryKept memory = sandbox.entry().pause().orElseThrow().memory();
-        if (memory == MemoryKept.DISK) {
+        boolean withMemory = keepMemory && memory == MemoryKept.DISK;
+        if (withMemory) {
             PauseRecord record = sandbox.pauses()
                     .find(sandbox.entry().generation())
                     .orElseThrow(() ->
@@ -171,7 +177,7 @@ final class Capturing {
         }
         build.copyDisk(sandbox.root().image());
         context.taken(StateStep.CAPTURE_DISK, sandbox);
-        return new Taken(memory == MemoryKept.DISK, image, Duration.ZERO);
+        return new Taken(withMemory, image, Duration.ZERO);
     }
 
     private SnapshotBuild commit(Sandbox sandbox, CaptureSandbox request, SnapshotStore.Unfinished build, Taken taken) {

@@ -116,7 +116,7 @@ public final class LocalNode implements Node, AutoCloseable {
                         parts.clock()),
                 new Capacity(config.limits().sandboxes(), (long)
                         ((hostMemoryBytes() >> 20) * config.limits().memoryOvercommit())),
-                new SnapshotStore(config.snapshots(), verified),
+                new SnapshotStore(config.snapshots(), verified, parts.clock()),
                 verified,
                 slots,
                 new NodeEvents(),

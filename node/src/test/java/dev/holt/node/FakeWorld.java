@@ -61,6 +61,7 @@ final class FakeWorld {
 
     private final Path disks;
     volatile boolean keepsMemory = true;
+    volatile boolean templateGone;
     volatile boolean mute;
     volatile Optional<String> failing = Optional.empty();
     private final int network = ThreadLocalRandom.current().nextInt(1, 255);
@@ -108,6 +109,16 @@ final class FakeWorld {
         @Override
         public ResourceUsage usage() {
             return new ResourceUsage(1_000_000, 1 << 20, 1 << 10);
+        }
+
+        void mute() {
+            guest.ifPresent(listening -> {
+                try {
+                    listening.close();
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
         }
 
         void crash() {
@@ -164,6 +175,11 @@ final class FakeWorld {
             crash();
             instances.remove(id);
         }
+    }
+
+    /** Lets a guest run on whose agent answers no more. */
+    void mute(SandboxId id) {
+        instance(id).mute();
     }
 
     /** Ends an instance's first process if it runs. */
@@ -245,7 +261,7 @@ final class FakeWorld {
     final RootFileSystems rootFileSystems = new RootFileSystems() {
         @Override
         public Optional<TemplateImage> find(TemplateId template, String buildId) {
-            return template.equals(TEMPLATE) && buildId.equals(BUILD)
+            return !templateGone && template.equals(TEMPLATE) && buildId.equals(BUILD)
                     ? Optional.of(new TemplateImage(template, buildId, List.of(), "user", Optional.empty()))
                     : Optional.empty();
         }

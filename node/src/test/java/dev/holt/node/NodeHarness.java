@@ -213,7 +213,7 @@ final class NodeHarness {
     }
 
     static CaptureSandbox capture(String buildId, boolean passing) {
-        return new CaptureSandbox(UUID.randomUUID(), new TemplateId("snap"), buildId, passing);
+        return new CaptureSandbox(UUID.randomUUID(), new TemplateId("snap"), buildId, passing, true);
     }
 
     /** A running sandbox with something in its memory and on its disk. */

@@ -129,7 +129,7 @@ final class RealNode implements AutoCloseable {
     }
 
     static CaptureSandbox capture(String buildId) {
-        return new CaptureSandbox(UUID.randomUUID(), new TemplateId("snap"), buildId, false);
+        return new CaptureSandbox(UUID.randomUUID(), new TemplateId("snap"), buildId, false, true);
     }
 
     static String shell(LocalNode node, SandboxId id, String command) {

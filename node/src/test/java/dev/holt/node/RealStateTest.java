@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
@@ -78,9 +77,12 @@ final class RealStateTest {
     }
 
     private static Count counting(LocalNode node, SandboxId id) {
-        AtomicReference<String> answer = new AtomicReference<>("");
-        await(() -> !answer.updateAndGet(before -> get(node, id, 9000)).isEmpty());
-        return Count.of(answer.get());
+        String[] answer = {""};
+        await(() -> {
+            answer[0] = get(node, id, 9000);
+            return !answer[0].isEmpty();
+        });
+        return Count.of(answer[0]);
     }
 
     @ParameterizedTest

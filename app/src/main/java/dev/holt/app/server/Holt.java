@@ -24,15 +24,10 @@ import dev.holt.node.runtime.OciRuntime;
 import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.runtime.RuntimeProbe;
 import dev.holt.node.runtime.SandboxRuntime;
-import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Isolation;
-import dev.holt.nodeapi.NodeListener;
-import dev.holt.nodeapi.SandboxStatus;
-import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -211,29 +206,10 @@ public final class Holt implements AutoCloseable {
     /** The envd service, which follows what the node starts and ends, and knows again what an earlier run left. */
     private EnvdService envd(LocalNode node) {
         EnvdService envd = started(new EnvdService(node.envdSandboxes()));
-        started(node.subscribe(new NodeListener() {
-            @Override
-            public void started(SandboxStatus sandbox) {
-                // it is known as soon as somebody asks for it
-            }
-
-            @Override
-            public void ended(SandboxId sandbox, EndReason reason, Instant when) {
-                Thread.startVirtualThread(() -> envd.forget(sandbox));
-            }
-        }));
-        for (SandboxStatus sandbox : node.list()) {
-            Thread.startVirtualThread(() -> adopt(envd, node, sandbox.id()));
-        }
+        EnvdFollower follower = started(new EnvdFollower(envd, node.envdSandboxes()));
+        started(node.subscribe(follower));
+        node.list().forEach(follower::changed);
         return envd;
-    }
-
-    private static void adopt(EnvdService envd, LocalNode node, SandboxId sandbox) {
-        try {
-            node.envdSandboxes().find(sandbox).ifPresent(envd::adopt);
-        } catch (RuntimeException e) {
-            log.warn("sandbox {} runs on, but what runs in it is not known: {}", sandbox, e.toString());
-        }
     }
 
     /** Sandboxes' traffic first, on every listener; what is none goes to control where control is served. */

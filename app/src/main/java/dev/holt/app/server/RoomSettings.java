@@ -92,6 +92,12 @@ final class RoomSettings {
                                 number(SettingsTable.SANDBOX_MEMORY),
                                 number(SettingsTable.SANDBOX_DISK)),
                         seconds(SettingsTable.START_TIMEOUT)),
+                new NodeConfig.State(
+                        seconds(SettingsTable.PAUSE_LIMIT),
+                        seconds(SettingsTable.RESUME_LIMIT),
+                        seconds(SettingsTable.GIGABYTE_LIMIT),
+                        seconds(SettingsTable.LOST_KEPT),
+                        settings.get(SettingsTable.DISK_COPY)),
                 new NodeConfig.Metrics(seconds(SettingsTable.METRICS_INTERVAL)),
                 new NodeConfig.Logs(settings.get(SettingsTable.LOG_SIZE) * 1024, seconds(SettingsTable.LOG_RETENTION)),
                 settings.get(SettingsTable.KILL_ON_STOP));

@@ -9,7 +9,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -34,11 +36,14 @@ public final class SnapshotStore {
     private static final String DISK = "disk.ext4";
     private static final String MEMORY = "memory";
     private static final String UNFINISHED = ".unfinished-";
-    private static final String DELETED = ".deleted-";
+    /** In a build that is to go when nobody reads it any more. */
+    private static final String DELETED = ".deleted";
+
 
     private final Path directory;
     private final Blobs blobs;
     private final Verified verified;
+    private final Clock clock;
     private final Map<Key, Entry> builds = new HashMap<>();
 
     private record Key(TemplateId template, String buildId) {}
@@ -46,14 +51,15 @@ public final class SnapshotStore {
     /** Guarded by the store. */
     private static final class Entry {
         private final SnapshotRecord record;
-        private Path home;
+        private final Path home;
         private int uses;
         private boolean deleted;
-        private long idleSince = System.nanoTime();
+        private Instant idleSince;
 
-        Entry(SnapshotRecord record, Path home) {
+        Entry(SnapshotRecord record, Path home, Instant now) {
             this.record = record;
             this.home = home;
+            this.idleSince = now;
         }
     }
 
@@ -62,21 +68,27 @@ public final class SnapshotStore {
      *
      * @param directory of all of them, for example /var/lib/holt/snapshots; made when needed
      */
-    public SnapshotStore(Path directory, Verified verified) {
+    public SnapshotStore(Path directory, Verified verified, Clock clock) {
         this.directory = directory;
+        this.clock = clock;
         this.verified = verified;
         Durable.directory(directory);
         this.blobs = new Blobs(directory.resolve(".blobs"));
         for (Path template : Durable.entries(directory)) {
             Optional<TemplateId> id = TemplateId.parse(template.getFileName().toString());
-            id.ifPresent(known -> Durable.entries(template).forEach(home -> load(known, home)));
+            id.ifPresent(known -> {
+                Durable.entries(template).forEach(home -> load(known, home));
+                removeIfEmpty(template);
+            });
         }
         blobs.sweep();
     }
 
     private void load(TemplateId template, Path home) {
         Path file = home.resolve(RECORD);
-        if (home.getFileName().toString().startsWith(".") || !Files.exists(file)) {
+        if (home.getFileName().toString().startsWith(".")
+                || Files.exists(home.resolve(DELETED))
+                || !Files.exists(file)) {
             Durable.remove(home);
             return;
         }
@@ -88,7 +100,7 @@ public final class SnapshotStore {
             if (record.passing()) {
                 Durable.remove(home);
             } else {
-                builds.put(new Key(template, record.build().buildId()), new Entry(record, home));
+                builds.put(new Key(template, record.build().buildId()), new Entry(record, home, clock.instant()));
             }
         } catch (IOException | JacksonException | IllegalArgumentException e) {
             // Not removed: a newer Holt may have written it, or a person may want to look.
@@ -202,7 +214,7 @@ public final class SnapshotStore {
             Durable.sync(named.resolveSibling(""));
             Durable.sync(directory);
             synchronized (SnapshotStore.this) {
-                builds.put(key, new Entry(record, named));
+                builds.put(key, new Entry(record, named, clock.instant()));
             }
         }
 
@@ -250,18 +262,12 @@ public final class SnapshotStore {
 
         /** The image of its disk; only to be copied. */
         public Path disk() {
-            return home().resolve(DISK);
+            return entry.home.resolve(DISK);
         }
 
         /** The directory of its memory image. */
         public Path memory() {
-            return home().resolve(MEMORY);
-        }
-
-        private Path home() {
-            synchronized (SnapshotStore.this) {
-                return entry.home;
-            }
+            return entry.home.resolve(MEMORY);
         }
 
         /**
@@ -275,7 +281,7 @@ public final class SnapshotStore {
                 entry.record
                         .image()
                         .ifPresent(image ->
-                                image.files().forEach(sum -> verified.verify(sum, home().resolve(sum.name()))));
+                                image.files().forEach(sum -> verified.verify(sum, entry.home.resolve(sum.name()))));
             }
         }
 
@@ -302,7 +308,7 @@ public final class SnapshotStore {
         boolean last;
         synchronized (this) {
             entry.uses--;
-            entry.idleSince = System.nanoTime();
+            entry.idleSince = clock.instant();
             last = entry.deleted && entry.uses == 0;
         }
         if (last) {
@@ -334,13 +340,10 @@ public final class SnapshotStore {
                 return false;
             }
             try {
-                // The name tells a later start that it was deleted, whatever happens to this process.
-                Path deleted = entry.home.resolveSibling(DELETED + buildId);
-                Durable.remove(deleted);
-                Files.move(entry.home, deleted, StandardCopyOption.ATOMIC_MOVE);
-                Durable.sync(deleted.resolveSibling(""));
-                entry.home = deleted;
-            } catch (IOException e) {
+                // For a later start, whatever happens to this process. The name stays: engines may be reading by it.
+                Files.createFile(entry.home.resolve(DELETED));
+                Durable.sync(entry.home);
+            } catch (IOException | SnapshotFailure e) {
                 builds.put(key, entry);
                 throw new SnapshotFailure("could not delete '" + entry.home + "': " + e, e);
             }
@@ -364,11 +367,11 @@ public final class SnapshotStore {
     public void expirePassing(Duration idle) {
         List<Key> idleOnes;
         synchronized (this) {
-            long now = System.nanoTime();
+            Instant oldest = clock.instant().minus(idle);
             idleOnes = builds.entrySet().stream()
                     .filter(build -> build.getValue().record.passing()
                             && build.getValue().uses == 0
-                            && now - build.getValue().idleSince > idle.toNanos())
+                            && build.getValue().idleSince.isBefore(oldest))
                     .map(Map.Entry::getKey)
                     .toList();
         }

@@ -87,11 +87,8 @@ final class ColdStart {
             steps.taken(CreateStep.SLOT, id);
 
             AgentToken token = AgentToken.random(random);
-            Map<String, String> environment = new HashMap<>(Map.of(
-                    "HOLT_AGENT_TOKEN",
-                    token.hex(),
-                    "HOLT_AGENT_PEER",
-                    "gateway"));
+            Map<String, String> environment =
+                    new HashMap<>(Map.of("HOLT_AGENT_TOKEN", token.hex(), "HOLT_AGENT_PEER", "gateway"));
             List<BindFile> files = List.of();
             if (!runtime.capabilities().honoursSetuid()) {
                 environment.put("HOLT_AGENT_SUDO", "1");

@@ -92,10 +92,21 @@ public final class OciRuntime implements SandboxRuntime {
         try {
             return launch(spec, List.of("restore", "--image-path=" + imageDirectory), limit);
         } catch (IOException | CommandFailure | LinuxException e) {
-            throw cleanedUp(id, new RuntimeFailure(failed(id) + e.getMessage(), e));
+            throw cleanedUp(id, new RuntimeFailure(failed(id) + tooLarge(spec) + e.getMessage(), e));
+        } catch (RuntimeFailure e) {
+            String cause = tooLarge(spec);
+            throw cleanedUp(id, cause.isEmpty() ? e : new RuntimeFailure(cause + e.getMessage(), e));
         } catch (RuntimeException e) {
             throw cleanedUp(id, e);
         }
+    }
+
+    /** Engines say nothing of what the kernel killed: of them, or of what they started. */
+    private String tooLarge(InstanceSpec spec) {
+        return remains.cgroups().outOfMemoryKills(remains.group(spec.id())) == 0
+                ? ""
+                : "the image does not fit into the memory limit of "
+                        + spec.resources().memoryMegabytes() + " MB: ";
     }
 
     private RuntimeInstance launch(InstanceSpec spec, List<String> subcommand, Duration limit) throws IOException {

@@ -403,6 +403,11 @@ public final class GuestAgent implements AutoCloseable {
         }
     }
 
+    /** Closes connections that nobody uses at the moment. */
+    public void closeIdle() {
+        pool.closeIdle();
+    }
+
     /**
      * Brings everything to rest before a checkpoint: whoever asks something from now on waits; what was asked is waited for; streams
      * become quiet, behind everything that the agent had to say. When this returns there is no connection to the agent. What is not

@@ -12,15 +12,14 @@ import java.util.Map;
 
 /** Makes an engine write memory images. */
 record Checkpoints(Remains remains) {
-    private static final String LOG = "engine.log";
-
     /** As {@link RuntimeInstance#checkpoint}. */
     void write(RuntimeInstance instance, Path imageDirectory, Duration limit) {
         OciEngine engine = remains.engine();
         String failed = engine.name() + " could not write the memory of sandbox " + instance.id() + ": ";
         List<String> words =
                 engine.checkpoint(imageDirectory).orElseThrow(() -> new RuntimeFailure(failed + "it keeps no memory"));
-        Path log = imageDirectory.resolve(LOG);
+        // Not beside the image, where the disk may be full; named as runsc names its files, to go with them whatever happens.
+        Path log = remains.root().resolve(instance.id() + "_sandbox:" + instance.id() + ".log");
         List<String> whole = new ArrayList<>(engine.command(remains.root(), log));
         whole.addAll(words);
         whole.add(instance.id().value());
@@ -38,9 +37,18 @@ record Checkpoints(Remains remains) {
                 throw new RuntimeFailure(failed + (instance.alive() ? "" : "its kernel has ended; ") + "status "
                         + exitCode + ", " + said);
             }
-            Files.deleteIfExists(log);
-        } catch (IOException | CommandFailure e) {
+        } catch (CommandFailure e) {
             throw new RuntimeFailure(failed + e.getMessage(), e);
+        } finally {
+            remove(log);
+        }
+    }
+
+    private static void remove(Path log) {
+        try {
+            Files.deleteIfExists(log);
+        } catch (IOException e) {
+            throw new RuntimeFailure("could not remove '" + log + "'", e);
         }
     }
 }

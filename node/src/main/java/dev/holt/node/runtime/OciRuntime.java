@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Stream;
 
 /**
  * Sandboxes by an OCI engine's command line. The engine is spawned once a start ({@code run --detach}) or restore and once a checkpoint: asking,
@@ -90,11 +91,27 @@ public final class OciRuntime implements SandboxRuntime {
             throw new RuntimeFailure(engine.name() + " has a sandbox " + id + " already, or remains of one");
         }
         try {
+            requireFits(spec, imageDirectory);
             return launch(spec, List.of("restore", "--image-path=" + imageDirectory), limit);
         } catch (IOException | CommandFailure | LinuxException e) {
             throw cleanedUp(id, new RuntimeFailure(failed(id) + e.getMessage(), e));
         } catch (RuntimeException e) {
             throw cleanedUp(id, e);
+        }
+    }
+
+    /** Looked for before: an engine's kernel that is killed while it reads an image says nothing of why. */
+    private void requireFits(InstanceSpec spec, Path imageDirectory) throws IOException {
+        long bytes = 0;
+        try (Stream<Path> files = Files.list(imageDirectory)) {
+            for (Path file : files.toList()) {
+                bytes += Files.size(file);
+            }
+        }
+        long megabytes = bytes >> 20;
+        if (megabytes > spec.resources().memoryMegabytes()) {
+            throw new RuntimeFailure(failed(spec.id()) + "its memory image of " + megabytes
+                    + " MB does not fit into the memory limit of " + spec.resources().memoryMegabytes() + " MB");
         }
     }
 

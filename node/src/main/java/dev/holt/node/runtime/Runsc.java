@@ -107,12 +107,19 @@ record Runsc(Path binary, Set<String> knownFlags, boolean hidesNetworkSysctl) im
         return words;
     }
 
-    /** Uncompressed: writing is faster than compressing. Without the empty pages where the build can tell them. */
+    /**
+     * Uncompressed: writing is faster than compressing. Without the empty pages where the build can tell them. Past the page cache:
+     * there the memory would be charged to the sandbox's group once more and written back at the disk's leisure (1 GB took 6 s
+     * instead of 0.7 s, and a sync 0.4 s more).
+     */
     @Override
     public Optional<List<String>> checkpoint(Path imageDirectory) {
         List<String> words = new ArrayList<>(List.of("checkpoint", "--leave-running", "--compression=none"));
         if (knownFlags.contains("checkpoint exclude-committed-zero-pages")) {
             words.add("--exclude-committed-zero-pages");
+        }
+        if (knownFlags.contains("checkpoint direct")) {
+            words.add("--direct");
         }
         words.add("--image-path=" + imageDirectory);
         return Optional.of(words);

@@ -31,8 +31,7 @@ final class EdgeHandler extends Handler.Abstract {
     private static final int ENVD_PORT = 49_983;
     private static final String ENVD_TOKEN_HEADER = "X-Access-Token";
     private static final String PAUSED_MEANWHILE = "The sandbox was paused before its server answered";
-    private static final Wakening.Refusal STOPPED =
-            new Wakening.Refusal(409, "The sandbox is still transitioning. Try again in a moment.");
+    private static final Wakening.Refusal STOPPED = new Wakening.Refusal(409, Wakening.STILL_TRANSITIONING);
 
     private final EdgeConfig config;
     private final TargetParser parser;

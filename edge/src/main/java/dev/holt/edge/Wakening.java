@@ -1,5 +1,6 @@
 package dev.holt.edge;
 
+import dev.holt.nodeapi.MemoryKept;
 import dev.holt.nodeapi.Node;
 import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.SandboxState;
@@ -11,6 +12,9 @@ import org.slf4j.LoggerFactory;
 
 /** Has a sandbox run before a request is passed on, and words why it does not. */
 final class Wakening {
+    /** E2B's words. */
+    static final String STILL_TRANSITIONING = "The sandbox is still transitioning. Try again in a moment.";
+
     private static final Logger log = LoggerFactory.getLogger(Wakening.class);
 
     private final Node node;
@@ -34,8 +38,11 @@ final class Wakening {
 
     /** Waits until the sandbox runs; what it does not run for is the answer. */
     Optional<Refusal> wake(SandboxStatus sandbox, int port) {
-        if (sandbox.state() == SandboxState.LOST) {
-            return Optional.of(resting(SandboxState.LOST));
+        boolean forgotten = sandbox.pause()
+                .filter(pause -> pause.memory() == MemoryKept.NONE)
+                .isPresent();
+        if (sandbox.state() == SandboxState.LOST || forgotten) {
+            return Optional.of(resting(sandbox));
         }
         try {
             return waker.wake(sandbox, port).map(quota -> new Refusal(429, quota));
@@ -51,8 +58,8 @@ final class Wakening {
             case CONFLICT, TIMEOUT ->
                 node.find(sandbox.id())
                         .map(now -> now.state().inTransition() || now.state() == SandboxState.RUNNING
-                                ? new Refusal(409, "The sandbox is still transitioning. Try again in a moment.")
-                                : resting(now.state()))
+                                ? new Refusal(409, STILL_TRANSITIONING)
+                                : resting(now))
                         .orElse(new Refusal(502, EdgeErrors.NOT_FOUND));
             case FULL -> new Refusal(503, "The sandbox is paused and can't be resumed now: " + message, e.retryAfter());
             case INVALID, UNAVAILABLE -> new Refusal(503, "The sandbox is paused and could not be resumed: " + message);
@@ -64,10 +71,12 @@ final class Wakening {
     }
 
     /** Begins as E2B's answer for every sandbox that does not run, by which clients know it. */
-    private static Refusal resting(SandboxState state) {
-        String why = state == SandboxState.LOST
+    private static Refusal resting(SandboxStatus sandbox) {
+        String why = sandbox.state() == SandboxState.LOST
                 ? "it is lost, and what is left of it can be brought back by recovering it"
-                : "it is paused, and traffic does not resume it; connect to it";
+                : sandbox.lifecycle().autoResume()
+                        ? "it is paused without its memory, and traffic does not resume it; connect to it"
+                        : "it is paused, and traffic does not resume it; connect to it";
         return new Refusal(502, EdgeErrors.NOT_FOUND + ": " + why);
     }
 }

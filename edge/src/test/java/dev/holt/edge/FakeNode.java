@@ -106,6 +106,10 @@ public final class FakeNode implements Node {
 
     /** Puts a sandbox into a state and tells the listeners. */
     SandboxStatus put(SandboxId sandbox, SandboxState state) {
+        return put(sandbox, state, MemoryKept.DISK);
+    }
+
+    SandboxStatus put(SandboxId sandbox, SandboxState state, MemoryKept memory) {
         SandboxStatus s = existing(sandbox);
         SandboxStatus status = new SandboxStatus(
                 s.id(),
@@ -121,9 +125,7 @@ public final class FakeNode implements Node {
                 s.network(),
                 state,
                 s.lifecycle(),
-                state == SandboxState.PAUSED
-                        ? Optional.of(new Pause(Instant.EPOCH, MemoryKept.DISK))
-                        : Optional.empty(),
+                state == SandboxState.PAUSED ? Optional.of(new Pause(Instant.EPOCH, memory)) : Optional.empty(),
                 Optional.empty());
         sandboxes.put(sandbox, status);
         listeners.forEach(listener -> listener.changed(status));

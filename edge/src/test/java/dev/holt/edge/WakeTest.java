@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.holt.http.JsonAnswer;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Lifecycle;
+import dev.holt.nodeapi.MemoryKept;
 import dev.holt.nodeapi.NetworkPolicy;
 import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.SandboxState;
@@ -184,6 +185,8 @@ class WakeTest {
                     .startsWith("HTTP/1.1 502")
                     .contains("\"message\":\"The sandbox was not found: it is paused, and traffic does not resume it");
         }
+        edge.node.put(sandbox, SandboxState.PAUSED, MemoryKept.NONE);
+        assertThat(get(sandbox, 8000, "/")).startsWith("HTTP/1.1 502").contains("it is paused without its memory");
         edge.node.put(id, SandboxState.LOST);
         assertThat(get(id, 8000, "/")).startsWith("HTTP/1.1 502").contains("The sandbox was not found: it is lost");
         edge.node.put(sandbox, SandboxState.LOST);

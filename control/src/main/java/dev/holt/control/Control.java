@@ -22,7 +22,6 @@ import dev.holt.control.template.TemplateRoutes;
 import dev.holt.control.template.TemplateSeed;
 import dev.holt.control.template.Templates;
 import dev.holt.nodeapi.Node;
-import dev.holt.nodeapi.Resumed;
 import dev.holt.nodeapi.SandboxStatus;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -152,27 +151,20 @@ public final class Control implements AutoCloseable {
         return keys.create(team.id(), Optional.of(teams.firstUser(team)), name).clear();
     }
 
-    /** What became of traffic for a sandbox that does not run. */
-    public sealed interface Wake {
-        /** It runs. */
-        record Awake(Resumed resumed) implements Wake {}
-
-        /** Its team's quotas have no room for it. */
-        record Refused(String message) implements Wake {}
-    }
-
     /**
      * Resumes a sandbox because traffic came for one of its ports, if its lifecycle says so and its team's quotas have room.
      *
+     * @return empty when it runs; else why its team's quotas have no room for it
      * @throws dev.holt.nodeapi.NodeException as {@link Node#wake}
      */
-    public Wake wake(SandboxStatus sandbox, int port) {
+    public Optional<String> wake(SandboxStatus sandbox, int port) {
         Team team = teams.find(sandbox.teamId())
                 .orElseThrow(() -> new IllegalStateException("sandbox " + sandbox.id() + " has an owner"));
         try {
-            return new Wake.Awake(sandboxes.wake(team, sandbox, port));
+            sandboxes.wake(team, sandbox, port);
+            return Optional.empty();
         } catch (ApiException e) {
-            return new Wake.Refused(e.message());
+            return Optional.of(e.message());
         }
     }
 

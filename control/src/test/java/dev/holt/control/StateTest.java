@@ -115,6 +115,7 @@ class StateTest {
         post(id, "pause", "");
         assertThat(post(id, "resume", "").status()).isEqualTo(201);
         assertThat(server.node.moves.getLast()).isEqualTo("resume 15 true");
+        post(id, "pause", "");
         assertThat(post(id, "resume", "{\"timeout\":3601}").status()).isEqualTo(400);
     }
 

@@ -18,7 +18,7 @@ public final class ClientException extends RuntimeException {
     }
 
     /** The failure that an HTTP status stands for. */
-    static ClientException ofStatus(int status, String message) {
+    public static ClientException ofStatus(int status, String message) {
         int code = switch (status) {
             case 401, 403 -> ExitCode.NOT_ALLOWED;
             case 404 -> ExitCode.NOT_FOUND;

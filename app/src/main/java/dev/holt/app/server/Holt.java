@@ -123,7 +123,8 @@ public final class Holt implements AutoCloseable {
                         UUID.fromString(base.buildId()),
                         node.defaultResources(),
                         base.createdAt()))));
-        Edge edge = started(new Edge(rooms.edge(), node, Map.<Integer, SandboxService>of(ENVD_PORT, envd)));
+        Edge edge =
+                started(new Edge(rooms.edge(), node, control::wake, Map.<Integer, SandboxService>of(ENVD_PORT, envd)));
         started(HttpServer.start(rooms.http(), handler(edge.handler(), control.handler())));
 
         node.keepWarm(base.template(), base.buildId());

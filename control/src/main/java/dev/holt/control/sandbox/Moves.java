@@ -55,7 +55,7 @@ final class Moves {
         SandboxStatus sandbox = sandboxes.get(team, text);
         Sandboxes.lifetime(team, seconds, "timeout");
         boolean runs = sandbox.state() == SandboxState.RUNNING;
-        Duration timeout = runs ? sandboxes.allowed(team, sandbox, seconds) : Duration.ofSeconds(seconds);
+        Duration timeout = runs ? left(sandboxes.end(team, sandbox, seconds)) : Duration.ofSeconds(seconds);
         Resumed resumed = run(
                 team,
                 sandbox,
@@ -63,10 +63,16 @@ final class Moves {
                 () -> node.resume(sandbox.id(), new ResumeSandbox(timeout, useMemory)));
         if (runs && resumed.way() != Resumed.Way.RAN) {
             // It was paused between the two: its time counts anew.
-            SandboxStatus moved = sandboxes.move(resumed.sandbox(), Duration.ofSeconds(seconds), seconds);
+            SandboxStatus moved =
+                    sandboxes.move(resumed.sandbox(), clock.instant().plusSeconds(seconds), seconds);
             return new Resumed(moved, resumed.way(), resumed.fallback());
         }
         return resumed;
+    }
+
+    private Duration left(Instant end) {
+        Duration left = Duration.between(clock.instant(), end);
+        return left.isNegative() ? Duration.ZERO : left;
     }
 
     /** As {@link #connect}, but 409 for one that runs already. */

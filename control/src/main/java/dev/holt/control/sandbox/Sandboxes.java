@@ -224,15 +224,15 @@ public final class Sandboxes {
     SandboxStatus setTimeout(Team team, String text, int seconds) {
         SandboxStatus sandbox = running(team, text);
         lifetime(team, seconds, "timeout");
-        return move(sandbox, allowed(team, sandbox, seconds), seconds);
+        return move(sandbox, end(team, sandbox, seconds), seconds);
     }
 
     /** As {@link #setTimeout}, but never to an earlier end. */
     SandboxStatus extend(Team team, String text, int seconds, String field) {
         SandboxStatus sandbox = running(team, text);
         lifetime(team, seconds, field);
-        Duration allowed = allowed(team, sandbox, seconds);
-        return clock.instant().plus(allowed).isAfter(sandbox.deadline()) ? move(sandbox, allowed, seconds) : sandbox;
+        Instant end = end(team, sandbox, seconds);
+        return end.isAfter(sandbox.deadline()) ? move(sandbox, end, seconds) : sandbox;
     }
 
     /** E2B answers 404, too, when the end of a paused sandbox is to be moved. */
@@ -245,21 +245,23 @@ public final class Sandboxes {
         return sandbox;
     }
 
-    /** How long a running sandbox may live on, at most {@code seconds}: the quota counts from its start or last resume. */
-    Duration allowed(Team team, SandboxStatus sandbox, int seconds) {
+    /**
+     * When a running sandbox ends that is to live {@code seconds} from now: the quota, which counts from its start or last
+     * resume, may have it end earlier.
+     */
+    Instant end(Team team, SandboxStatus sandbox, int seconds) {
         Instant since = store.resumedAt(sandbox.id())
                 .filter(resumed -> resumed.isAfter(sandbox.startedAt()))
                 .orElse(sandbox.startedAt());
-        Duration wanted = Duration.ofSeconds(seconds);
-        Duration left =
-                Duration.between(clock.instant(), since.plus(team.quotas().lifetime()));
-        return left.isNegative() ? Duration.ZERO : left.compareTo(wanted) < 0 ? left : wanted;
+        Instant wanted = clock.instant().plusSeconds(seconds);
+        Instant latest = since.plus(team.quotas().lifetime());
+        return wanted.isAfter(latest) ? latest : wanted;
     }
 
     /** @throws ApiException 404 when it has ended or is paused by now, 409 in transition */
-    SandboxStatus move(SandboxStatus sandbox, Duration fromNow, int seconds) {
+    SandboxStatus move(SandboxStatus sandbox, Instant end, int seconds) {
         try {
-            return node.setDeadline(sandbox.id(), clock.instant().plus(fromNow), NewSandbox.atLeastASecond(seconds));
+            return node.setDeadline(sandbox.id(), end, NewSandbox.atLeastASecond(seconds));
         } catch (NodeException e) {
             throw switch (e.kind()) {
                 case NOT_FOUND -> unknown(sandbox.id().value());

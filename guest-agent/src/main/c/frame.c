@@ -80,6 +80,8 @@ uint32_t read_count(struct reader *reader, size_t item_minimum) {
     return count;
 }
 
+size_t reader_left(const struct reader *reader) { return reader->bad ? 0 : (size_t)(reader->end - reader->next); }
+
 bool reader_done(const struct reader *reader) { return !reader->bad && reader->next == reader->end; }
 
 void buffer_free(struct buffer *buffer) {

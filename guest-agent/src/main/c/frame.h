@@ -31,12 +31,14 @@ enum frame_type {
     FRAME_PROCESS_LIST = 0x1e,
     FRAME_SIGNAL = 0x1f,
     FRAME_RESIZE = 0x20,
+    FRAME_DETACH = 0x21,
     FRAME_OPEN = 0x30,
     FRAME_RANGE = 0x31,
     FRAME_CLOSE = 0x32,
     FRAME_WRITE = 0x33,
     FRAME_LIST = 0x34,
     FRAME_WATCH = 0x35,
+    FRAME_REWATCH = 0x36,
     FRAME_DATA = 0x40,
     FRAME_END = 0x41,
     FRAME_EVENT = 0x42,
@@ -50,6 +52,7 @@ enum frame_type {
     FRAME_STDIN = 0x57,
     FRAME_CLOSE_STDIN = 0x58,
     FRAME_INPUT_ACK = 0x59,
+    FRAME_DETACHED = 0x5a,
 };
 
 enum {
@@ -59,7 +62,8 @@ enum {
     FRAME_DATA_MAXIMUM = 256 * 1024,      /* data in DATA */
     LIST_MAXIMUM = 4096,                  /* arguments, variables, sources, attributes */
     PATH_BYTES_MAXIMUM = 64 * 1024,
-    PROTOCOL_VERSION = 1,
+    PROTOCOL_VERSION = 2,
+    TOKEN_SIZE = 32,
 };
 
 #define PROTOCOL_MAGIC 0x484f4c54u
@@ -98,6 +102,8 @@ const char *read_string(struct reader *reader);
 const char *read_path(struct reader *reader);
 /* The count of a list whose items take at least `item_minimum` bytes each: bad when the payload cannot hold so many. */
 uint32_t read_count(struct reader *reader, size_t item_minimum);
+/* How many bytes are left; 0 when bad. */
+size_t reader_left(const struct reader *reader);
 /* True when everything was well-formed and nothing is left. */
 bool reader_done(const struct reader *reader);
 

@@ -40,7 +40,8 @@ enum {
 
 struct server {
     struct agent agent;
-    struct in_addr peer;
+    bool peer_is_gateway; /* the other address of the /31 that a connection came to */
+    struct in_addr peer;  /* else this one */
     uint16_t port;
     bool serves_sudo;
 };
@@ -94,8 +95,9 @@ static void read_configuration(struct server *server) {
     if (!parse_token(token, server->agent.token)) {
         give_up("HOLT_AGENT_TOKEN must be 64 lower-case hex digits", EINVAL);
     }
-    if (peer == NULL || inet_pton(AF_INET, peer, &server->peer) != 1) {
-        give_up("HOLT_AGENT_PEER must be an IPv4 address", EINVAL);
+    server->peer_is_gateway = peer != NULL && strcmp(peer, "gateway") == 0;
+    if (!server->peer_is_gateway && (peer == NULL || inet_pton(AF_INET, peer, &server->peer) != 1)) {
+        give_up("HOLT_AGENT_PEER must be an IPv4 address, or gateway", EINVAL);
     }
     unsigned long number = port == NULL ? PORT : strtoul(port, NULL, 10);
     if (number < 1 || number > UINT16_MAX) {
@@ -205,13 +207,13 @@ static void prepare_socket(int socket) {
 }
 
 struct arrival {
-    const struct server *server;
+    struct server *server;
     struct connection *connection;
 };
 
 static void *serve_connection(void *argument) {
     struct arrival *arrival = argument;
-    const struct server *server = arrival->server;
+    struct server *server = arrival->server;
     struct connection *connection = arrival->connection;
     free(arrival);
     requests_serve(&server->agent, connection);
@@ -230,9 +232,26 @@ static bool start_thread(void *(*run)(void *), void *argument) {
     return error == 0;
 }
 
+/* Nobody in the guest can come from there to another address than its own, without being given one by its root. */
+static bool is_gateway(int socket, const struct sockaddr_in *peer) {
+    enum { LOOPBACK_NETWORK = 127 };
+    struct sockaddr_in own;
+    socklen_t size = sizeof own;
+    if (getsockname(socket, (struct sockaddr *)&own, &size) != 0 || own.sin_family != AF_INET) {
+        return false;
+    }
+    uint32_t address = ntohl(own.sin_addr.s_addr);
+    return address >> 24 != LOOPBACK_NETWORK && ntohl(peer->sin_addr.s_addr) == (address ^ 1);
+}
+
+static bool is_peer(const struct server *server, int socket, const struct sockaddr_in *address) {
+    return address->sin_family == AF_INET &&
+           (server->peer_is_gateway ? is_gateway(socket, address) : address->sin_addr.s_addr == server->peer.s_addr);
+}
+
 /* Closes the socket of whoever is not the gateway, or comes when there are too many. */
-static void accept_connection(const struct server *server, int socket, const struct sockaddr_in *address) {
-    if (address->sin_family != AF_INET || address->sin_addr.s_addr != server->peer.s_addr || connection_count() >= CONNECTIONS_MAXIMUM) {
+static void accept_connection(struct server *server, int socket, const struct sockaddr_in *address) {
+    if (!is_peer(server, socket, address) || connection_count() >= CONNECTIONS_MAXIMUM) {
         close(socket);
         return;
     }
@@ -260,7 +279,7 @@ static void accept_connection(const struct server *server, int socket, const str
 static bool listener_lost(int error) { return error == EBADF || error == EINVAL || error == ENOTSOCK || error == EOPNOTSUPP; }
 
 static void *accept_connections(void *argument) {
-    const struct server *server = argument;
+    struct server *server = argument;
     int listener = -1;
     for (;;) {
         if (listener < 0 && (listener = listen_on(server->port)) < 0) {
@@ -295,7 +314,7 @@ static void collect_children(void) {
     }
 }
 
-static struct server server;
+static struct server server = {.agent = {.lock = PTHREAD_MUTEX_INITIALIZER}};
 
 int main(int argument_count, char **arguments) {
     sigset_t awaited;

@@ -60,6 +60,9 @@ struct process {
     bool confirming;   /* EXIT was sent: gone for everybody else, unless sending turns out to have failed */
     uint64_t ended_order;
     struct connection *arriving; /* of an ATTACH, for the owner to take */
+    bool detach_asked;
+    uint32_t detach_seconds;
+    bool drain_asked;  /* nobody will attach */
     int terminal;      /* the PTY's master for RESIZE, -1 without or once closed */
     unsigned char *annotation;
     size_t annotation_length;
@@ -76,6 +79,17 @@ struct process {
     struct buffer output; /* frames for the connection */
     size_t sent;          /* of output */
     bool exit_queued;
+    bool detaching;    /* nothing more is read or received on this connection; its last frame is DETACHED */
+    uint32_t kept;     /* for so many seconds more, while nobody is attached, output stays where it is */
+};
+
+/* What others want of the owner. */
+struct process_news {
+    struct connection *arrived; /* or NULL */
+    bool ended;
+    bool detach;
+    uint32_t detach_seconds;
+    bool drain;
 };
 
 /*
@@ -89,6 +103,10 @@ void process_serve(struct process *process, struct connection *connection);
 bool process_attach(struct connection *connection, uint32_t pid, uint64_t start_id);
 bool process_list(struct connection *connection);
 bool process_signal(struct connection *connection, uint32_t pid, uint32_t signal, bool group);
+/* Has the process's connection ended in order, for its output to be kept for so many seconds. */
+bool process_detach(struct connection *connection, uint32_t pid, uint64_t start_id, uint32_t seconds);
+/* Has everything drained that is kept for somebody to attach. */
+void process_drain_all(void);
 bool process_resize(struct connection *connection, uint32_t pid, uint16_t columns, uint16_t rows);
 
 /* Called by the reaper for every child that ended. Collects it, and tells its owner if it is one of ours. */
@@ -100,8 +118,8 @@ void process_collect(pid_t pid);
 bool process_table_add(struct process *process);
 void process_table_running(struct process *process);
 void process_table_remove(struct process *process);
-/* What the owner needs to know: the connection that arrived (or NULL) and whether the process has ended. */
-struct connection *process_table_look(struct process *process, bool *ended);
+/* What the owner needs to know, told once. */
+struct process_news process_table_look(struct process *process);
 bool process_table_has_arrival(struct process *process);
 void process_table_close_terminal(struct process *process);
 /* The owner leaves an ended process to whoever asks. False when somebody just did: the owner must go on. */

@@ -18,6 +18,8 @@ enum {
     CONFIRM_MILLISECONDS = 5000, /* for the node to close after EXIT */
     LOOK_AT_INPUT_EVERY = 8,     /* reads of output */
     IDLE_MILLISECONDS = 1000,    /* until the memory of an idle process is given back */
+    LAST_FRAME_MILLISECONDS = 1000,
+    TICK_MILLISECONDS = 1000,    /* of what is kept: counted by waiting, because clocks go on while a guest is suspended or a file */
     READ_AFTER_GRACE_MAXIMUM = 1024 * 1024, /* the largest usual pipe: all of it may be the process's own last words */
     OUTPUT_BEFORE_INPUT = FRAME_STREAM_MAXIMUM + 8 * 1024, /* input waits while more than this is unsent */
 };
@@ -50,12 +52,14 @@ static void detach(struct process *process) {
     }
     process->has_pending_input = false;
     process->exit_queued = false;
+    process->detaching = false;
 }
 
 static void attach(struct process *process, struct connection *connection) {
     detach(process);
     struct buffer *output = &process->output;
     process->connection = connection;
+    process->kept = 0;
     size_t start = frame_begin(output, FRAME_STARTED);
     put_u32(output, (uint32_t)process->pid);
     put_u64(output, process->start_id);
@@ -92,6 +96,19 @@ static void send_output(struct process *process) {
     process->sent = 0;
 }
 
+/* The last frame of a connection, for which it is worth waiting a little; false when it did not go out. */
+static bool send_whole(struct process *process) {
+    int64_t deadline = connection_clock() + LAST_FRAME_MILLISECONDS;
+    for (send_output(process); process->connection != NULL && process->output.length > 0; send_output(process)) {
+        int64_t left = deadline - connection_clock();
+        struct pollfd waiting = {.fd = process->connection->socket, .events = POLLOUT};
+        if (left <= 0 || poll(&waiting, 1, (int)left) <= 0) {
+            return false;
+        }
+    }
+    return process->connection != NULL;
+}
+
 static void close_stream(struct process *process, struct stream *stream) {
     if (process->is_terminal) {
         process_table_close_terminal(process);
@@ -101,13 +118,16 @@ static void close_stream(struct process *process, struct stream *stream) {
     stream->file = -1;
 }
 
+/* Output stays where it is: the connection is about to end in order, or has, and somebody is to take up from there. */
+static bool rests(const struct process *process) { return process->detaching || (process->connection == NULL && process->kept > 0); }
+
 /*
  * Reads once, when nothing is unsent. `grace_over`: the process is gone and somebody else still holds the stream; then only
  * what is already in it is read.
  */
 static bool read_stream(struct process *process, struct stream *stream, bool grace_over) {
     struct buffer *output = &process->output;
-    if (stream->file < 0 || output->length > 0) {
+    if (stream->file < 0 || output->length > 0 || rests(process)) {
         return false;
     }
     if (!buffer_reserve(output, FRAME_HEADER_SIZE + FRAME_STREAM_MAXIMUM)) {
@@ -181,7 +201,7 @@ static void refuse(struct process *process) {
 }
 
 static bool may_receive(const struct process *process) {
-    return process->connection != NULL && !process->has_pending_input && !process->exit_queued && process->output.length < OUTPUT_BEFORE_INPUT;
+    return process->connection != NULL && !process->has_pending_input && !process->exit_queued && !process->detaching && process->output.length < OUTPUT_BEFORE_INPUT;
 }
 
 static void receive_input(struct process *process) {
@@ -239,11 +259,11 @@ static bool wait_for_events(struct process *process, int timeout) {
         socket = &waiting[count++];
         short events = (short)(POLLRDHUP | (may_receive(process) ? POLLIN : 0) | (unsent ? POLLOUT : 0));
         *socket = (struct pollfd){.fd = process->connection->socket, .events = events};
-        if (process->has_pending_input) {
+        if (process->has_pending_input && !process->detaching) {
             waiting[count++] = (struct pollfd){.fd = process->input, .events = POLLOUT};
         }
     }
-    for (size_t i = 0; i < PROCESS_STREAMS && !unsent; i++) {
+    for (size_t i = 0; i < PROCESS_STREAMS && !unsent && !rests(process); i++) {
         if (process->streams[i].file >= 0) {
             waiting[count++] = (struct pollfd){.fd = process->streams[i].file, .events = POLLIN};
         }
@@ -285,6 +305,21 @@ static bool wait_for_confirmation(struct process *process) {
     return true;
 }
 
+/* All that was read was sent: says that it was, ends the connection and keeps what comes. */
+static void finish_detaching(struct process *process) {
+    struct buffer *output = &process->output;
+    size_t start = frame_begin(output, FRAME_DETACHED);
+    put_u32(output, process->has_pending_input ? (uint32_t)process->pending_written : 0);
+    frame_end(output, start);
+    if (send_whole(process)) {
+        connection_linger(process->connection);
+    } else {
+        output->length = 0;
+        process->sent = 0;
+    }
+    detach(process);
+}
+
 static bool output_ended(const struct process *process) {
     return process->streams[0].file < 0 && process->streams[1].file < 0 && process->output.length == 0;
 }
@@ -314,23 +349,64 @@ static bool finish(struct process *process) {
     return false;
 }
 
+/* What others want. */
+static bool take_news(struct process *process) {
+    struct process_news news = process_table_look(process);
+    if (news.arrived != NULL) {
+        attach(process, news.arrived);
+    }
+    if (news.detach && process->connection != NULL && !process->exit_queued) {
+        process->detaching = true;
+        process->kept = news.detach_seconds;
+    }
+    if (news.drain && process->connection == NULL) {
+        process->kept = 0;
+    }
+    return news.ended;
+}
+
+/* How long to wait for events at most, as in poll(2). */
+static int waiting_time(const struct process *process, bool ended, int64_t grace_end) {
+    int64_t now = connection_clock();
+    if (process->connection == NULL && process->kept > 0) {
+        return TICK_MILLISECONDS;
+    }
+    if (ended && now < grace_end) {
+        return (int)(grace_end - now);
+    }
+    return process->output.capacity > 0 && process->output.length == 0 ? IDLE_MILLISECONDS : -1;
+}
+
+/* Nothing happened for a while. */
+static void idle(struct process *process) {
+    if (process->connection == NULL && process->kept > 0) {
+        process->kept--;
+    }
+    if (process->output.length == 0) {
+        buffer_free(&process->output);
+        if (process->connection != NULL && !process->has_pending_input) {
+            connection_trim(process->connection);
+        }
+    }
+}
+
 void process_serve(struct process *process, struct connection *connection) {
     int64_t grace_end = 0;
     bool waited = true;
     size_t round = 0;
     attach(process, connection);
     for (;;) {
-        bool ended;
-        struct connection *arrived = process_table_look(process, &ended);
-        if (arrived != NULL) {
-            attach(process, arrived);
-        }
+        bool ended = take_news(process);
         if (ended && grace_end == 0) {
             grace_end = connection_clock() + GRACE_MILLISECONDS;
         }
         bool grace_over = ended && connection_clock() >= grace_end;
         send_output(process);
-        if (process->has_pending_input) {
+        if (process->detaching && process->output.length == 0) {
+            finish_detaching(process);
+            continue;
+        }
+        if (process->has_pending_input && !process->detaching) {
             write_input(process);
         }
         /* While output floods, poll(2) is left out, and a look at the input now and then is enough. */
@@ -345,24 +421,15 @@ void process_serve(struct process *process, struct connection *connection) {
         if (progress) {
             continue;
         }
-        if (ended && output_ended(process)) {
+        if (ended && output_ended(process) && !process->detaching) {
             if (finish(process)) {
                 return;
             }
             continue;
         }
-        int64_t timeout = -1;
-        if (ended && !grace_over) {
-            timeout = grace_end - connection_clock();
-        } else if (process->output.capacity > 0 && process->output.length == 0) {
-            timeout = IDLE_MILLISECONDS;
-        }
         waited = true;
-        if (!wait_for_events(process, (int)(timeout < 0 ? -1 : timeout)) && process->output.length == 0) {
-            buffer_free(&process->output);
-            if (process->connection != NULL && !process->has_pending_input) {
-                connection_trim(process->connection);
-            }
+        if (!wait_for_events(process, waiting_time(process, ended, grace_end))) {
+            idle(process);
         }
     }
 }

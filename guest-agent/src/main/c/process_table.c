@@ -76,16 +76,31 @@ void process_table_remove(struct process *process) {
     process_free(process);
 }
 
-struct connection *process_table_look(struct process *process, bool *ended) {
+struct process_news process_table_look(struct process *process) {
     pthread_mutex_lock(&table.lock);
-    struct connection *arrived = process->arriving;
+    struct process_news news = {
+        .arrived = process->arriving,
+        .ended = process->phase == PROCESS_ENDED,
+        .detach = process->detach_asked,
+        .detach_seconds = process->detach_seconds,
+        .drain = process->drain_asked,
+    };
     process->arriving = NULL;
-    if (arrived != NULL) {
+    process->detach_asked = false;
+    process->drain_asked = false;
+    if (news.arrived != NULL) {
         process->confirming = false;
     }
-    *ended = process->phase == PROCESS_ENDED;
     pthread_mutex_unlock(&table.lock);
-    return arrived;
+    return news;
+}
+
+static struct process *find(uint32_t pid, uint64_t start_id) {
+    struct process *process = table.first;
+    while (process != NULL && !(process->phase != PROCESS_STARTING && (uint32_t)process->pid == pid && process->start_id == start_id)) {
+        process = process->next;
+    }
+    return process;
 }
 
 bool process_table_has_arrival(struct process *process) {
@@ -173,10 +188,7 @@ bool process_attach(struct connection *connection, uint32_t pid, uint64_t start_
     struct connection *replaced = NULL;
     bool become_owner = false;
     pthread_mutex_lock(&table.lock);
-    struct process *process = table.first;
-    while (process != NULL && !(process->phase != PROCESS_STARTING && (uint32_t)process->pid == pid && process->start_id == start_id)) {
-        process = process->next;
-    }
+    struct process *process = find(pid, start_id);
     if (process != NULL && process->owned) {
         replaced = process->arriving;
         process->arriving = connection;
@@ -249,4 +261,28 @@ bool process_resize(struct connection *connection, uint32_t pid, uint16_t column
     }
     pthread_mutex_unlock(&table.lock);
     return answer_about(connection, error, "resize the terminal of process", pid);
+}
+
+bool process_detach(struct connection *connection, uint32_t pid, uint64_t start_id, uint32_t seconds) {
+    pthread_mutex_lock(&table.lock);
+    struct process *process = find(pid, start_id);
+    int error = process == NULL ? ESRCH : 0;
+    if (process != NULL && process->owned) {
+        process->detach_asked = true;
+        process->detach_seconds = seconds;
+        wake(process);
+    }
+    pthread_mutex_unlock(&table.lock);
+    return answer_about(connection, error, "detach process", pid);
+}
+
+void process_drain_all(void) {
+    pthread_mutex_lock(&table.lock);
+    for (struct process *process = table.first; process != NULL; process = process->next) {
+        if (process->owned) {
+            process->drain_asked = true;
+            wake(process);
+        }
+    }
+    pthread_mutex_unlock(&table.lock);
 }

@@ -105,7 +105,10 @@ static enum next request_path(struct connection *connection, enum frame_type typ
         open = files_list(connection, path, depth);
         break;
     default:
-        open = watch_serve(connection, &watch);
+        if (watch_serve(connection, &watch)) {
+            free(path);
+            return NEXT_TAKEN;
+        }
         break;
     }
     free(path);
@@ -216,11 +219,43 @@ static enum next request_metrics(struct connection *connection, struct reader *r
     return reader_done(reader) ? after(machine_metrics(connection, path)) : malformed(connection);
 }
 
-static enum next request_identity(struct connection *connection, struct reader *reader) {
+static void change_token(struct agent *agent, struct bytes token) {
+    pthread_mutex_lock(&agent->lock);
+    memcpy(agent->token, token.data, TOKEN_SIZE);
+    pthread_mutex_unlock(&agent->lock);
+}
+
+/* Whatever of it fails, the token is changed: a guest must not be able to keep an old one by spoiling its /etc/hosts. */
+static enum next request_identity(struct agent *agent, struct connection *connection, struct reader *reader) {
     const char *hostname = read_string(reader);
     int64_t nanoseconds = (int64_t)read_u64(reader);
     struct bytes entropy = read_bytes(reader);
-    return reader_done(reader) ? after(machine_identity(connection, hostname, nanoseconds, entropy)) : malformed(connection);
+    bool has_token = reader_left(reader) > 0;
+    struct bytes token = read_raw(reader, has_token ? TOKEN_SIZE : 0);
+    if (!reader_done(reader)) {
+        return malformed(connection);
+    }
+    if (has_token) {
+        change_token(agent, token);
+    }
+    process_drain_all();
+    watch_end_parked();
+    return after(machine_identity(connection, hostname, nanoseconds, entropy));
+}
+
+static enum next request_detach(struct connection *connection, struct reader *reader) {
+    uint32_t pid = read_u32(reader);
+    uint64_t start_id = read_u64(reader);
+    uint32_t seconds = read_u32(reader);
+    return reader_done(reader) ? after(process_detach(connection, pid, start_id, seconds)) : malformed(connection);
+}
+
+static enum next request_rewatch(struct connection *connection, struct reader *reader) {
+    uint64_t id = read_u64(reader);
+    if (!reader_done(reader)) {
+        return malformed(connection);
+    }
+    return watch_take_up(connection, id) ? NEXT_TAKEN : after(connection_send_error(connection, ESRCH, "take a watch up", NULL));
 }
 
 static enum next request_signal(struct connection *connection, struct reader *reader) {
@@ -293,7 +328,7 @@ static enum next request_attach(struct connection *connection, struct reader *re
     return process_attach(connection, pid, start_id) ? NEXT_TAKEN : NEXT_REQUEST;
 }
 
-static enum next dispatch(struct connection *connection, const struct frame *frame) {
+static enum next dispatch(struct agent *agent, struct connection *connection, const struct frame *frame) {
     struct reader reader;
     reader_init(&reader, frame->payload, frame->length);
     switch ((enum frame_type)frame->type) {
@@ -317,13 +352,17 @@ static enum next dispatch(struct connection *connection, const struct frame *fra
     case FRAME_SYNC:
         return reader_done(&reader) ? after(machine_sync(connection)) : malformed(connection);
     case FRAME_IDENTITY:
-        return request_identity(connection, &reader);
+        return request_identity(agent, connection, &reader);
     case FRAME_PROCESSES:
         return reader_done(&reader) ? after(process_list(connection)) : malformed(connection);
     case FRAME_SIGNAL:
         return request_signal(connection, &reader);
     case FRAME_RESIZE:
         return request_resize(connection, &reader);
+    case FRAME_DETACH:
+        return request_detach(connection, &reader);
+    case FRAME_REWATCH:
+        return request_rewatch(connection, &reader);
     case FRAME_WRITE:
         return request_write(connection, &reader);
     case FRAME_START:
@@ -359,7 +398,14 @@ static enum receive_result receive_hello(struct connection *connection, struct f
     }
 }
 
-static bool greet(const struct agent *agent, struct connection *connection) {
+static bool is_token(struct agent *agent, const unsigned char *token) {
+    pthread_mutex_lock(&agent->lock);
+    bool same = same_token(token, agent->token);
+    pthread_mutex_unlock(&agent->lock);
+    return same;
+}
+
+static bool greet(struct agent *agent, struct connection *connection) {
     struct frame frame;
     enum receive_result received = receive_hello(connection, &frame);
     if (received == RECEIVE_MALFORMED) {
@@ -376,7 +422,7 @@ static bool greet(const struct agent *agent, struct connection *connection) {
     if (frame.type != FRAME_HELLO || !reader_done(&reader)) {
         return protocol_error(connection, "malformed HELLO");
     }
-    if (magic != PROTOCOL_MAGIC || version != PROTOCOL_VERSION || !same_token(token.data, agent->token)) {
+    if (magic != PROTOCOL_MAGIC || version == 0 || !is_token(agent, token.data)) {
         connection_send_error(connection, EACCES, "greet", NULL);
         return false;
     }
@@ -389,13 +435,13 @@ static bool greet(const struct agent *agent, struct connection *connection) {
     return connection_flush(connection);
 }
 
-void requests_serve(const struct agent *agent, struct connection *connection) {
+void requests_serve(struct agent *agent, struct connection *connection) {
     enum next next = greet(agent, connection) ? NEXT_REQUEST : NEXT_CLOSE;
     while (next == NEXT_REQUEST) {
         struct frame frame;
         enum receive_result received = connection_receive(connection, &frame);
         if (received == RECEIVE_FRAME) {
-            next = dispatch(connection, &frame);
+            next = dispatch(agent, connection, &frame);
             if (next == NEXT_REQUEST) {
                 connection_trim(connection);
             }

@@ -4,16 +4,19 @@
 
 #include "connection.h"
 
-enum { TOKEN_SIZE = 32, BOOT_ID_DIGITS = 32 };
+#include <pthread.h>
 
-#define AGENT_VERSION "0.1.0"
+enum { BOOT_ID_DIGITS = 32 };
+
+#define AGENT_VERSION "0.2.0"
 
 struct agent {
+    pthread_mutex_t lock; /* guards the token, which IDENTITY changes */
     unsigned char token[TOKEN_SIZE];
     char boot_id[BOOT_ID_DIGITS + 1];
 };
 
 /* Serves the connection, which it takes, until it ends. */
-void requests_serve(const struct agent *agent, struct connection *connection);
+void requests_serve(struct agent *agent, struct connection *connection);
 
 #endif

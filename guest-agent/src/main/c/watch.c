@@ -2,6 +2,7 @@
 #include "entry.h"
 #include "paths.h"
 #include "tree.h"
+#include "watch_parking.h"
 #include "watch_seen.h"
 #include "watch_table.h"
 
@@ -48,6 +49,7 @@ struct watch {
     size_t move_count;
     struct owner_names names;
     uint64_t events;
+    uint32_t detached_seconds;
     /* Of the scan in progress. */
     bool reporting;
     int scan_parent;
@@ -246,7 +248,7 @@ static int name_event(struct watch *watch, const struct inotify_event *event, co
     return result == 0 && (event->mask & IN_ATTRIB) != 0 ? emit(watch, EVENT_CHMOD, path) : result;
 }
 
-enum { ROOT_GONE = -2 };
+enum { ROOT_GONE = -2, DETACH_ASKED = -3 };
 
 static int handle_event(struct watch *watch, const struct inotify_event *event) {
     if ((event->mask & IN_Q_OVERFLOW) != 0) {
@@ -303,7 +305,18 @@ static int answer_ping(struct watch *watch, char *events) {
     return result == 0 && !connection_send_ok(watch->connection) ? TREE_STOPPED : result;
 }
 
-/* While it watches the node sends PING or nothing; else what can be received is its end. */
+/* 0, or what ends the serving of this connection. */
+static int handle_frame(struct watch *watch, const struct frame *frame, char *events) {
+    struct reader reader;
+    reader_init(&reader, frame->payload, frame->length);
+    if (frame->type == FRAME_PING && reader_done(&reader)) {
+        return answer_ping(watch, events);
+    }
+    watch->detached_seconds = read_u32(&reader);
+    return frame->type == FRAME_DETACH && reader_done(&reader) ? DETACH_ASKED : EPROTO;
+}
+
+/* While it watches the node sends PING, DETACH or nothing; else what can be received is its end. */
 static int check_connection(struct watch *watch, char *events) {
     for (;;) {
         struct frame frame;
@@ -312,7 +325,7 @@ static int check_connection(struct watch *watch, char *events) {
         case RECEIVE_WOULD_BLOCK:
             return 0;
         case RECEIVE_FRAME:
-            result = frame.type == FRAME_PING && frame.length == 0 ? answer_ping(watch, events) : EPROTO;
+            result = handle_frame(watch, &frame, events);
             break;
         case RECEIVE_MALFORMED:
             return EPROTO;
@@ -364,25 +377,60 @@ static int begin(struct watch *watch) {
     return error;
 }
 
+/* Ends the connection in order and waits for the next. True when one came; false, with none, when the watch is over. */
+static bool change_connection(struct watch *watch) {
+    struct connection *connection = watch->connection;
+    struct watch_parking parking;
+    if (!watch_park(&parking, watch->detached_seconds == 0)) {
+        connection_send_error(connection, errno, "detach the watch of", watch->request->path);
+        connection_linger(connection);
+        connection_close(connection);
+        watch->connection = NULL;
+        return false;
+    }
+    size_t start = frame_begin(&connection->output, FRAME_DETACHED);
+    put_u64(&connection->output, parking.id);
+    frame_end(&connection->output, start);
+    /* When it breaks here the node does not know the id, and nobody will come. */
+    bool told = connection_flush(connection);
+    connection_linger(connection);
+    connection_close(connection);
+    watch->connection = watch_await_connection(&parking, told ? watch->detached_seconds : 0);
+    return watch->connection != NULL;
+}
+
+/* From its first OK to its end, over any number of connections. */
+static void serve(struct watch *watch, char *events) {
+    int result;
+    do {
+        result = connection_send_ok(watch->connection) ? serve_events(watch, events) : TREE_STOPPED;
+    } while (result == DETACH_ASKED && change_connection(watch));
+    if (watch->connection == NULL) {
+        return;
+    }
+    if (result == ROOT_GONE) {
+        connection_send_end(watch->connection, watch->events);
+    } else if (result > 0) {
+        connection_send_error(watch->connection, result, "watch", watch->request->path);
+    }
+    connection_linger(watch->connection);
+    connection_close(watch->connection);
+}
+
 bool watch_serve(struct connection *connection, const struct watch_request *request) {
     struct watch *watch = calloc(1, sizeof *watch);
     char *events = malloc(READ_SIZE);
-    int result = watch == NULL || events == NULL ? ENOMEM : 0;
-    bool begun = false;
-    if (result == 0) {
+    int error = watch == NULL || events == NULL ? ENOMEM : 0;
+    if (error == 0) {
         watch->connection = connection;
         watch->request = request;
         watch->inotify = -1;
-        result = begin(watch);
-        begun = result == 0;
-        if (begun) {
-            result = connection_send_ok(connection) ? serve_events(watch, events) : TREE_STOPPED;
-        }
+        error = begin(watch);
     }
-    if (result == ROOT_GONE) {
-        connection_send_end(connection, watch->events);
-    } else if (result > 0) {
-        connection_send_error(connection, result, "watch", request->path);
+    if (error == 0) {
+        serve(watch, events);
+    } else {
+        connection_send_error(connection, error, "watch", request->path);
     }
     if (watch != NULL) {
         if (watch->inotify >= 0) {
@@ -393,5 +441,5 @@ bool watch_serve(struct connection *connection, const struct watch_request *requ
     }
     free(events);
     free(watch);
-    return !begun;
+    return error == 0;
 }

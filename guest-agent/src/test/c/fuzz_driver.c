@@ -103,6 +103,23 @@ static void seed_unary(void) {
     put_u16(seed, 80);
     put_u16(seed, 24);
     frame_end(seed, start);
+    start = frame_begin(seed, FRAME_DETACH);
+    put_u32(seed, 7);
+    put_u64(seed, 1);
+    put_u32(seed, 30);
+    frame_end(seed, start);
+    seed = begin_seed();
+    start = frame_begin(seed, FRAME_IDENTITY);
+    put_string(seed, "renamed");
+    put_u64(seed, 0);
+    put_bytes(seed, "entropy", 7);
+    put_raw(seed, "0123456789abcdef0123456789abcdef", TOKEN_SIZE);
+    frame_end(seed, start);
+    for (uint64_t id = 2; id < 4; id++) {
+        start = frame_begin(seed, FRAME_REWATCH);
+        put_u64(seed, id);
+        frame_end(seed, start);
+    }
 }
 
 static void seed_streams(void) {

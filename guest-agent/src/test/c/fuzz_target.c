@@ -228,7 +228,27 @@ bool machine_sync(struct connection *connection) { return answer(connection, FUZ
 bool machine_identity(struct connection *connection, const char *hostname, int64_t nanoseconds, struct bytes entropy) {
     return strlen(hostname) + entropy.length > 0 || nanoseconds != 0 ? answer(connection, FUZZ_IDENTITY, NULL) : true;
 }
-bool watch_serve(struct connection *connection, const struct watch_request *request) { return answer(connection, FUZZ_WATCH, request->path); }
+bool watch_serve(struct connection *connection, const struct watch_request *request) {
+    answer(connection, FUZZ_WATCH, request->path);
+    if (request->recursive && !request->network) {
+        return false; /* as if it could not be begun */
+    }
+    connection_close(connection);
+    return true;
+}
+bool watch_take_up(struct connection *connection, uint64_t id) {
+    fuzz_calls[FUZZ_REWATCH]++;
+    if (id % 2 == 0) {
+        return false;
+    }
+    connection_close(connection);
+    return true;
+}
+void watch_end_parked(void) {}
+void process_drain_all(void) { fuzz_calls[FUZZ_DRAIN]++; }
+bool process_detach(struct connection *connection, uint32_t pid, uint64_t start_id, uint32_t seconds) {
+    return answer(connection, FUZZ_DETACH, NULL) || pid == seconds || start_id == 0;
+}
 bool process_list(struct connection *connection) { return answer(connection, FUZZ_PROCESSES, NULL); }
 bool process_signal(struct connection *connection, uint32_t pid, uint32_t signal, bool group) {
     return answer(connection, FUZZ_SIGNAL, NULL) || pid == signal || group;
@@ -303,7 +323,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0) {
         return 0;
     }
-    struct agent agent = {.token = {0}, .boot_id = "00112233445566778899aabbccddeeff"};
+    struct agent agent = {.lock = PTHREAD_MUTEX_INITIALIZER, .token = {0}, .boot_id = "00112233445566778899aabbccddeeff"};
     wire.data = data + 1;
     wire.size = size - 1;
     wire.at = 0;

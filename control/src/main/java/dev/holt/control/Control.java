@@ -9,6 +9,7 @@ import dev.holt.control.access.TeamQuotas;
 import dev.holt.control.access.Teams;
 import dev.holt.control.admin.KeyRoutes;
 import dev.holt.control.admin.NodeRoutes;
+import dev.holt.control.contract.ApiException;
 import dev.holt.control.contract.Contract;
 import dev.holt.control.database.Database;
 import dev.holt.control.rest.Answer;
@@ -16,11 +17,13 @@ import dev.holt.control.rest.RestHandler;
 import dev.holt.control.rest.Route;
 import dev.holt.control.sandbox.SandboxFeature;
 import dev.holt.control.sandbox.SandboxSettings;
+import dev.holt.control.snapshot.SnapshotFeature;
 import dev.holt.control.template.OfferedTemplates;
 import dev.holt.control.template.TemplateRoutes;
 import dev.holt.control.template.TemplateSeed;
 import dev.holt.control.template.Templates;
 import dev.holt.nodeapi.Node;
+import dev.holt.nodeapi.SandboxStatus;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
@@ -49,6 +52,7 @@ public final class Control implements AutoCloseable {
     private final Team defaultTeam;
     private final DefaultKeyFile defaultKey;
     private final SandboxFeature sandboxes;
+    private final SnapshotFeature snapshots;
     private final Handler handler;
     private final ScheduledThreadPoolExecutor upkeep = new ScheduledThreadPoolExecutor(
             1, Thread.ofVirtual().name("control-upkeep").factory());
@@ -103,12 +107,15 @@ public final class Control implements AutoCloseable {
                     random,
                     clock);
             sandboxes = opened;
+            snapshots = new SnapshotFeature(
+                    database, node, templates, sandboxes.sandboxes(), config.envdVersion(), random, clock);
             Path data = Optional.ofNullable(config.database().toAbsolutePath().getParent())
                     .orElseThrow();
             Map<String, Route> routes = new HashMap<>();
             routes.put("getHealth", call -> Answer.noContent());
             routes.put("getOpenApi", call -> Answer.ok(new Answer.Text("application/yaml", contract.text())));
             routes.putAll(sandboxes.routes());
+            routes.putAll(snapshots.routes());
             routes.putAll(new TemplateRoutes(templates).routes());
             routes.putAll(new KeyRoutes(teams, keys, tokens).routes());
             routes.putAll(new NodeRoutes(node, sandboxes, teams, data, config.version(), clock.instant()).routes());
@@ -156,9 +163,27 @@ public final class Control implements AutoCloseable {
         return keys.create(team.id(), Optional.of(teams.firstUser(team)), name).clear();
     }
 
+    /**
+     * Resumes a sandbox because traffic came for one of its ports, if its lifecycle says so and its team's quotas have room.
+     *
+     * @return empty when it runs; else why its team's quotas have no room for it
+     * @throws dev.holt.nodeapi.NodeException as {@link Node#wake}
+     */
+    public Optional<String> wake(SandboxStatus sandbox, int port) {
+        Team team = teams.find(sandbox.teamId())
+                .orElseThrow(() -> new IllegalStateException("sandbox " + sandbox.id() + " has an owner"));
+        try {
+            sandboxes.wake(team, sandbox, port);
+            return Optional.empty();
+        } catch (ApiException e) {
+            return Optional.of(e.message());
+        }
+    }
+
     private void maintain() {
         try {
             sandboxes.maintain();
+            snapshots.maintain();
             keys.saveLastUse();
         } catch (RuntimeException e) {
             log.error("upkeep failed; trying again in {}", UPKEEP, e);

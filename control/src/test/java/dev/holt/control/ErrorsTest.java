@@ -55,8 +55,7 @@ class ErrorsTest {
                 "{}                                                          | templateID: missing",
                 "{\"templateID\":7}                                          | templateID: string expected, got 7",
                 "{\"templateID\":\"\"}                                       | templateID: must have at least 1",
-                "{\"templateID\":\"base\",\"timeout\":0}                     | timeout: must be at least 1; got 0",
-                "{\"templateID\":\"base\",\"timeout\":-5}                    | timeout: must be at least 1; got -5",
+                "{\"templateID\":\"base\",\"timeout\":-5}                    | timeout: must be at least 0; got -5",
                 "{\"templateID\":\"base\",\"timeout\":1.5}                   | timeout: integer expected, got 1.5",
                 "{\"templateID\":\"base\",\"timeout\":\"9\"}                 | timeout: integer expected, got \"9\"",
                 "{\"templateID\":\"base\",\"timeout\":99999999999}           | timeout: must be at most 2147483647",
@@ -67,11 +66,11 @@ class ErrorsTest {
                 "{\"templateID\":\"base\",\"metadata\":[]}                   | metadata: object expected, got an array",
                 "{\"templateID\":\"base\",\"envVars\":{\"A=B\":\"x\"}}       | envVars.A=B: ",
                 "{\"templateID\":\"base\",\"envVars\":{\"\":\"x\"}}          | name must not be empty",
-                "{\"templateID\":\"base\",\"autoPause\":true}                | autoPause: true is not supported",
-                "{\"templateID\":\"base\",\"autoPauseMemory\":false}         | autoPauseMemory: false is not supported",
-                "{\"templateID\":\"base\",\"autoResume\":{\"enabled\":true}} | autoResume.enabled: true is not supported",
+                "{\"templateID\":\"base\",\"autoPause\":1}                   | autoPause: boolean expected, got 1",
+                "{\"templateID\":\"base\",\"autoPauseMemory\":false}         | autoPauseMemory: false needs autoPause: true",
+                "{\"templateID\":\"base\",\"autoPause\":true,\"autoPauseMemory\":false,\"autoResume\":{\"enabled\":true}} | autoPauseMemory: false can't be combined with autoResume",
                 "{\"templateID\":\"base\",\"autoResume\":{}}                 | autoResume.enabled: missing",
-                "{\"templateID\":\"base\",\"memory\":false}                  | memory: false is not supported",
+                "{\"templateID\":\"base\",\"memory\":\"no\"}                 | memory: boolean expected",
                 "{\"templateID\":\"base\",\"mcp\":{\"a\":{}}}                | mcp: not supported",
                 "{\"templateID\":\"base\",\"iam\":{\"tokens\":{\"a\":{}}}}   | iam.tokens: not supported",
                 "{\"templateID\":\"base\",\"volumeMounts\":[{\"name\":\"v\",\"path\":\"/v\"}]} | volumeMounts: not supported",
@@ -127,11 +126,10 @@ class ErrorsTest {
 
     @Test
     void unknownRoutesAndMethods() throws Exception {
-        for (String path :
-                new String[] {"/", "/nothing", "/sandboxes/", "/sandboxes/a/b/c", "/snapshots", "/volumes"}) {
+        for (String path : new String[] {"/", "/nothing", "/sandboxes/", "/sandboxes/a/b/c", "/volumes"}) {
             assertError(server.call("GET", path), 404, "no such route");
         }
-        for (String path : new String[] {"/sandboxes/x/pause", "/sandboxes/x/fork", "/v3/templates", "/secrets"}) {
+        for (String path : new String[] {"/v3/templates", "/secrets"}) {
             assertError(server.call("POST", path, "{}"), 404, "no such route");
         }
         Reply put = server.call("PUT", "/v2/sandboxes", "{}");

@@ -1,17 +1,26 @@
 package dev.holt.control;
 
+import dev.holt.nodeapi.CaptureSandbox;
 import dev.holt.nodeapi.CreateSandbox;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Isolation;
 import dev.holt.nodeapi.LogEntry;
 import dev.holt.nodeapi.LogQuery;
+import dev.holt.nodeapi.MemoryKept;
 import dev.holt.nodeapi.MetricSample;
 import dev.holt.nodeapi.Node;
 import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.NodeListener;
 import dev.holt.nodeapi.NodeStatus;
+import dev.holt.nodeapi.Pause;
+import dev.holt.nodeapi.ResumeSandbox;
+import dev.holt.nodeapi.Resumed;
+import dev.holt.nodeapi.SandboxEvent;
+import dev.holt.nodeapi.SandboxState;
 import dev.holt.nodeapi.SandboxStatus;
+import dev.holt.nodeapi.SnapshotBuild;
 import dev.holt.wire.id.SandboxId;
+import dev.holt.wire.id.TemplateId;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.Socket;
@@ -35,6 +44,19 @@ final class FakeNode implements Node {
     final Map<SandboxId, List<MetricSample>> metrics = new ConcurrentHashMap<>();
     final Map<SandboxId, EndReason> ended = new ConcurrentHashMap<>();
     final List<CreateSandbox> requests = new CopyOnWriteArrayList<>();
+    final Map<SandboxId, List<SandboxEvent>> events = new ConcurrentHashMap<>();
+    final List<SnapshotBuild> builds = new CopyOnWriteArrayList<>();
+    final List<CaptureSandbox> captures = new CopyOnWriteArrayList<>();
+
+    /** What was asked about state, in order. */
+    final List<String> moves = new CopyOnWriteArrayList<>();
+
+    private final Object lock = new Object();
+    volatile Optional<String> fallback = Optional.empty();
+
+    /** Runs before each move and capture; may throw. */
+    volatile Consumer<SandboxId> onMove = sandbox -> {};
+
     private final List<NodeListener> listeners = new CopyOnWriteArrayList<>();
     volatile int capacity = 10_000;
     /** Runs inside each create; may throw. */
@@ -58,7 +80,7 @@ final class FakeNode implements Node {
                 List.of(Isolation.GVISOR, Isolation.CONTAINER),
                 2,
                 1L << 33,
-                sandboxes.size(),
+                (int) running(),
                 capacity,
                 3,
                 sandboxes.values().stream()
@@ -73,8 +95,11 @@ final class FakeNode implements Node {
     public SandboxStatus create(CreateSandbox request) {
         requests.add(request);
         onCreate.accept(request);
-        if (sandboxes.size() >= capacity) {
-            throw NodeException.full("all " + capacity + " places are taken", Duration.ofSeconds(7));
+        checkRoom();
+        boolean unknownBuild =
+                builds.stream().noneMatch(build -> build.buildId().equals(request.buildId()));
+        if (unknownBuild && !request.template().value().equals("base")) {
+            throw new NodeException(NodeException.Kind.NOT_FOUND, "no build " + request.buildId());
         }
         SandboxStatus sandbox = new SandboxStatus(
                 SandboxId.random(random),
@@ -87,7 +112,11 @@ final class FakeNode implements Node {
                 request.deadline(),
                 request.accessToken(),
                 request.metadata(),
-                request.network());
+                request.network(),
+                SandboxState.RUNNING,
+                request.lifecycle(),
+                Optional.empty(),
+                Optional.empty());
         sandboxes.put(sandbox.id(), sandbox);
         logs.put(sandbox.id(), new ArrayList<>());
         listeners.forEach(listener -> listener.started(sandbox));
@@ -114,26 +143,198 @@ final class FakeNode implements Node {
         listeners.forEach(listener -> listener.ended(sandbox, reason, Instant.now()));
     }
 
-    @Override
-    public SandboxStatus setDeadline(SandboxId sandbox, Instant deadline) {
-        SandboxStatus moved = sandboxes.computeIfPresent(
-                sandbox,
-                (id, s) -> new SandboxStatus(
-                        id,
-                        s.teamId(),
-                        s.template(),
-                        s.buildId(),
-                        s.isolation(),
-                        s.resources(),
-                        s.startedAt(),
-                        deadline,
-                        s.accessToken(),
-                        s.metadata(),
-                        s.network()));
-        if (moved == null) {
-            throw new NodeException(NodeException.Kind.NOT_FOUND, "no sandbox " + sandbox);
+    private long running() {
+        return sandboxes.values().stream()
+                .filter(sandbox -> sandbox.state() == SandboxState.RUNNING)
+                .count();
+    }
+
+    private void checkRoom() {
+        if (running() >= capacity) {
+            throw NodeException.full("all " + capacity + " places are taken", Duration.ofSeconds(7));
         }
-        return moved;
+    }
+
+    private SandboxStatus existing(SandboxId sandbox) {
+        return find(sandbox)
+                .orElseThrow(() -> new NodeException(NodeException.Kind.NOT_FOUND, "no sandbox " + sandbox));
+    }
+
+    /** Puts a sandbox into a state, as its node would, and tells the listeners. */
+    SandboxStatus put(SandboxId sandbox, SandboxState state, Optional<Pause> pause, Optional<String> problem) {
+        SandboxStatus s = existing(sandbox);
+        return replace(new SandboxStatus(
+                s.id(),
+                s.teamId(),
+                s.template(),
+                s.buildId(),
+                s.isolation(),
+                s.resources(),
+                s.startedAt(),
+                s.deadline(),
+                s.accessToken(),
+                s.metadata(),
+                s.network(),
+                state,
+                s.lifecycle(),
+                pause,
+                problem));
+    }
+
+    SandboxStatus put(SandboxId sandbox, SandboxState state) {
+        return put(sandbox, state, Optional.empty(), Optional.empty());
+    }
+
+    private SandboxStatus replace(SandboxStatus status) {
+        sandboxes.put(status.id(), status);
+        listeners.forEach(listener -> listener.changed(status));
+        return status;
+    }
+
+    private SandboxStatus withDeadline(SandboxStatus s, Instant deadline, Duration timeout) {
+        return new SandboxStatus(
+                s.id(),
+                s.teamId(),
+                s.template(),
+                s.buildId(),
+                s.isolation(),
+                s.resources(),
+                s.startedAt(),
+                deadline,
+                s.accessToken(),
+                s.metadata(),
+                s.network(),
+                s.state(),
+                s.lifecycle().withTimeout(timeout),
+                s.pause(),
+                s.problem());
+    }
+
+    private static NodeException conflict(SandboxStatus sandbox) {
+        return new NodeException(
+                NodeException.Kind.CONFLICT,
+                "sandbox " + sandbox.id() + " is " + sandbox.state().wireName());
+    }
+
+    @Override
+    public SandboxStatus setDeadline(SandboxId sandbox, Instant deadline, Duration timeout) {
+        SandboxStatus s = existing(sandbox);
+        if (s.state() != SandboxState.RUNNING) {
+            throw conflict(s);
+        }
+        return replace(withDeadline(s, deadline, timeout));
+    }
+
+    @Override
+    public SandboxStatus pause(SandboxId sandbox, boolean keepMemory) {
+        moves.add("pause " + keepMemory);
+        onMove.accept(sandbox);
+        synchronized (lock) {
+            SandboxStatus s = existing(sandbox);
+            if (s.state() != SandboxState.RUNNING) {
+                throw conflict(s);
+            }
+            Pause pause = new Pause(Instant.now(), keepMemory ? MemoryKept.DISK : MemoryKept.NONE);
+            return put(sandbox, SandboxState.PAUSED, Optional.of(pause), Optional.empty());
+        }
+    }
+
+    @Override
+    public Resumed resume(SandboxId sandbox, ResumeSandbox request) {
+        moves.add("resume " + request.timeout().toSeconds() + " " + request.useMemory());
+        onMove.accept(sandbox);
+        synchronized (lock) {
+            SandboxStatus s = existing(sandbox);
+            Instant deadline = Instant.now().plus(request.timeout());
+            if (s.state() == SandboxState.RUNNING) {
+                boolean later = deadline.isAfter(s.deadline());
+                return new Resumed(
+                        later ? replace(withDeadline(s, deadline, request.timeout())) : s,
+                        Resumed.Way.RAN,
+                        Optional.empty());
+            }
+            if (s.state() != SandboxState.PAUSED) {
+                throw conflict(s);
+            }
+            checkRoom();
+            boolean memory = s.pause().orElseThrow().memory() != MemoryKept.NONE && request.useMemory();
+            put(sandbox, SandboxState.RUNNING);
+            return new Resumed(
+                    replace(withDeadline(existing(sandbox), deadline, request.timeout())),
+                    memory && fallback.isEmpty() ? Resumed.Way.RESTORED : Resumed.Way.BOOTED,
+                    fallback);
+        }
+    }
+
+    @Override
+    public Resumed wake(SandboxId sandbox, int port) {
+        return resume(sandbox, new ResumeSandbox(Duration.ofSeconds(7200), true));
+    }
+
+    @Override
+    public SnapshotBuild capture(SandboxId sandbox, CaptureSandbox request) {
+        captures.add(request);
+        onMove.accept(sandbox);
+        SandboxStatus s = existing(sandbox);
+        if (s.state() == SandboxState.LOST || s.state().inTransition()) {
+            throw conflict(s);
+        }
+        SnapshotBuild build = new SnapshotBuild(
+                request.template(),
+                request.buildId(),
+                sandbox,
+                s.teamId(),
+                s.isolation(),
+                request.keepMemory() ? MemoryKept.DISK : MemoryKept.NONE,
+                s.resources(),
+                4096,
+                Instant.now(),
+                Duration.ofMillis(12));
+        builds.add(build);
+        return build;
+    }
+
+    @Override
+    public Resumed rollback(SandboxId sandbox, TemplateId template, String buildId) {
+        moves.add("rollback " + buildId);
+        onMove.accept(sandbox);
+        existing(sandbox);
+        SnapshotBuild build = builds.stream()
+                .filter(known -> known.buildId().equals(buildId))
+                .findFirst()
+                .orElseThrow(() -> new NodeException(NodeException.Kind.NOT_FOUND, "no build " + buildId));
+        if (!build.source().equals(sandbox)) {
+            throw new NodeException(NodeException.Kind.INVALID, "that build was made from " + build.source());
+        }
+        return new Resumed(put(sandbox, SandboxState.RUNNING), Resumed.Way.RESTORED, Optional.empty());
+    }
+
+    @Override
+    public Resumed recover(SandboxId sandbox) {
+        SandboxStatus s = existing(sandbox);
+        onMove.accept(sandbox);
+        if (s.state() != SandboxState.LOST) {
+            throw conflict(s);
+        }
+        return new Resumed(put(sandbox, SandboxState.RUNNING), Resumed.Way.BOOTED, Optional.of("no memory is left"));
+    }
+
+    @Override
+    public List<SnapshotBuild> snapshots() {
+        return List.copyOf(builds);
+    }
+
+    @Override
+    public void deleteSnapshot(TemplateId template, String buildId) {
+        if (!builds.removeIf(build -> build.buildId().equals(buildId))) {
+            throw new NodeException(NodeException.Kind.NOT_FOUND, "no build " + buildId);
+        }
+    }
+
+    @Override
+    public List<SandboxEvent> events(SandboxId sandbox) {
+        return Optional.ofNullable(events.get(sandbox))
+                .orElseThrow(() -> new NodeException(NodeException.Kind.NOT_FOUND, "no events of " + sandbox));
     }
 
     @Override

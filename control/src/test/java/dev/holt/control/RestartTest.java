@@ -156,6 +156,9 @@ class RestartTest {
             assertThat(rows.next()).isTrue();
             assertThat(rows.getString("version")).isEqualTo("1");
             assertThat(rows.getBoolean("success")).isTrue();
+            assertThat(rows.next()).isTrue();
+            assertThat(rows.getString("version")).isEqualTo("2");
+            assertThat(rows.getBoolean("success")).isTrue();
             assertThat(rows.next()).isFalse();
         }
         try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + directory.resolve("holt.db"));

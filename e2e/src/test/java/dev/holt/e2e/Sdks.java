@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 /** The clients under test: the newest of each SDK, 2.45 as the oldest that Holt promises to serve, and the CLI. */
 final class Sdks {
     private static final Duration INSTALL_LIMIT = Duration.ofMinutes(10);
-    private static final Duration SUITE_LIMIT = Duration.ofMinutes(15);
+    private static final Duration SUITE_LIMIT = Duration.ofMinutes(25);
     private final Path home = Repository.e2e().resolve("target/sdks");
 
     /** Installs what is not there yet. Registries fail now and then: each step is tried three times. */

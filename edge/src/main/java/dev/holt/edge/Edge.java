@@ -5,6 +5,7 @@ import dev.holt.http.SandboxService;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Node;
 import dev.holt.nodeapi.NodeListener;
+import dev.holt.nodeapi.SandboxState;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.time.Instant;
@@ -20,17 +21,26 @@ public final class Edge implements AutoCloseable {
     /**
      * Starts an edge in front of {@code node}.
      *
+     * @param waker brings back sandboxes that traffic comes for
      * @param services what Holt itself answers, by sandbox port; 49983 is the envd service, 49999 the interpreter
      */
-    public Edge(EdgeConfig config, Node node, Map<Integer, SandboxService> services) {
+    public Edge(EdgeConfig config, Node node, Waker waker, Map<Integer, SandboxService> services) {
         this.relay = new Relay(node, config.maximumExchanges());
         NewestSandbox newest = new NewestSandbox(node);
         GuestServers guests = new GuestServers(node);
-        this.handler = new EdgeHandler(config, node, newest, services, guests, relay);
+        this.handler = new EdgeHandler(config, node, waker, newest, services, guests, relay);
         this.subscription = node.subscribe(new NodeListener() {
             @Override
             public void started(SandboxStatus sandbox) {
                 newest.started(sandbox);
+            }
+
+            @Override
+            public void changed(SandboxStatus sandbox) {
+                // While it is captured its connections stay; in every other state that is not running they are dead.
+                if (sandbox.state() != SandboxState.RUNNING && sandbox.state() != SandboxState.CAPTURING) {
+                    relay.sandboxRests(sandbox.id());
+                }
             }
 
             @Override

@@ -3,9 +3,11 @@ package dev.holt.edge;
 import dev.holt.http.Json;
 import dev.holt.http.JsonAnswer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
@@ -19,10 +21,34 @@ import org.eclipse.jetty.util.Callback;
 final class EdgeErrors {
     static final String TOKEN_HEADER = "e2b-traffic-access-token";
 
+    /** E2B's words for a sandbox that does not run; clients look for them. */
+    static final String NOT_FOUND = "The sandbox was not found";
+
     private EdgeErrors() {}
 
     static void notFound(Request request, Response response, Callback callback, String sandbox) {
-        answer(request, response, callback, 502, sandbox, OptionalInt.empty(), "The sandbox was not found");
+        answer(request, response, callback, 502, sandbox, OptionalInt.empty(), NOT_FOUND);
+    }
+
+    /** It does not run and was not made to. */
+    static void refused(
+            Request request, Response response, Callback callback, String sandbox, Wakening.Refusal refusal) {
+        answer(
+                request,
+                response,
+                callback,
+                refusal.status(),
+                sandbox,
+                OptionalInt.empty(),
+                refusal.message(),
+                refusal.retryAfter());
+    }
+
+    /** Who asks may not wake it. */
+    static void wakeForbidden(Request request, Response response, Callback callback, String sandbox) {
+        String message = "This sandbox can't be resumed with the credentials provided. Check your access token and try"
+                + " again.";
+        answer(request, response, callback, 403, sandbox, OptionalInt.empty(), message);
     }
 
     static void portClosed(Request request, Response response, Callback callback, String sandbox, int port) {
@@ -60,7 +86,23 @@ final class EdgeErrors {
             String sandbox,
             OptionalInt port,
             String message) {
+        answer(request, response, callback, status, sandbox, port, message, Optional.empty());
+    }
+
+    private static void answer(
+            Request request,
+            Response response,
+            Callback callback,
+            int status,
+            String sandbox,
+            OptionalInt port,
+            String message,
+            Optional<Duration> retryAfter) {
         response.getHeaders().clear();
+        retryAfter.ifPresent(delay -> response.getHeaders()
+                .put(
+                        "Retry-After",
+                        Long.toString(Math.max(1, delay.plusMillis(999).toSeconds()))));
         if (wantsPage(request)) {
             byte[] page = page(status, sandbox, port, message).getBytes(StandardCharsets.UTF_8);
             response.setStatus(status);
@@ -87,7 +129,6 @@ final class EdgeErrors {
         return mode == null ? request.getHeaders().get("X-Requested-With") == null : mode.equals("navigate");
     }
 
-    /** Sandbox names are letters and digits and messages are ours, so nothing needs escaping. */
     private static String page(int status, String sandbox, OptionalInt port, String message) {
         String where = port.isPresent() ? sandbox + ", port " + port.getAsInt() : sandbox;
         return """
@@ -97,6 +138,11 @@ final class EdgeErrors {
                 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:36rem;margin:20vh auto;padding:0 1rem}\
                 code{font-size:.9em;color:#666}</style></head>
                 <body><h1>%s</h1><p><code>%s</code></p></body></html>
-                """.formatted(status, message, message, where);
+                """.formatted(status, escaped(message), escaped(message), where);
+    }
+
+    /** Messages may say what a node said. */
+    private static String escaped(String text) {
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;");
     }
 }

@@ -8,12 +8,14 @@ import dev.holt.http.HttpListener;
 import dev.holt.http.JsonAnswer;
 import dev.holt.http.SandboxService;
 import dev.holt.nodeapi.Node;
+import dev.holt.nodeapi.SandboxState;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
@@ -27,6 +29,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class EdgeHandler extends Handler.Abstract {
     private static final int ENVD_PORT = 49_983;
+    private static final String ENVD_TOKEN_HEADER = "X-Access-Token";
+    private static final String PAUSED_MEANWHILE = "The sandbox was paused before its server answered";
+    private static final Wakening.Refusal STOPPED = new Wakening.Refusal(409, Wakening.STILL_TRANSITIONING);
 
     private final EdgeConfig config;
     private final TargetParser parser;
@@ -35,14 +40,17 @@ final class EdgeHandler extends Handler.Abstract {
     private final Map<Integer, SandboxService> services;
     private final GuestServers guests;
     private final Relay relay;
+    private final Wakening wakening;
 
     EdgeHandler(
             EdgeConfig config,
             Node node,
+            Waker waker,
             NewestSandbox newest,
             Map<Integer, SandboxService> services,
             GuestServers guests,
             Relay relay) {
+        this.wakening = new Wakening(node, waker);
         this.config = config;
         this.parser = new TargetParser(config.domains());
         this.node = node;
@@ -96,11 +104,19 @@ final class EdgeHandler extends Handler.Abstract {
         SandboxStatus sandbox = found.get();
         SandboxId id = sandbox.id();
         int port = target.port();
-        if (port == ENVD_PORT && isHealthCheck(request)) {
+        boolean health = port == ENVD_PORT && isHealthCheck(request);
+        if (health && sandbox.state().countsAsRunning()) {
             JsonAnswer.empty(response, callback, 204);
             return;
         }
         if (port != ENVD_PORT && !admitted(sandbox, request, response, callback)) {
+            return;
+        }
+        if (sandbox.state() != SandboxState.RUNNING && !awake(sandbox, port, request, response, callback)) {
+            return;
+        }
+        if (health) {
+            JsonAnswer.empty(response, callback, 204);
             return;
         }
         SandboxService service = services.get(port);
@@ -115,12 +131,59 @@ final class EdgeHandler extends Handler.Abstract {
                 mask.map(text -> text.replace("${PORT}", Integer.toString(port)))
                         .orElse(host),
                 host);
+        AtomicReference<Wakening.@Nullable Refusal> refusal = new AtomicReference<>();
         try {
-            relay.relay(destination, request, response, callback);
+            relay.relay(destination, request, response, callback, () -> awake(id, port, refusal));
         } catch (RelayFailure failure) {
             guests.closed(id, port);
-            answer(failure, destination, request, response, callback);
+            answer(
+                    failure,
+                    Optional.ofNullable(refusal.get()).orElse(STOPPED),
+                    destination,
+                    request,
+                    response,
+                    callback);
         }
+    }
+
+    /** Has a sandbox run that did not when the request came; answers the request when it does not. */
+    private boolean awake(SandboxStatus sandbox, int port, Request request, Response response, Callback callback) {
+        String name = sandbox.id().value();
+        // Capturing takes a moment and changes nothing for anybody; a resume is not for whoever knows the name.
+        if (port == ENVD_PORT && sandbox.state() != SandboxState.CAPTURING && !mayWake(sandbox, request)) {
+            EdgeErrors.wakeForbidden(request, response, callback, name);
+            return false;
+        }
+        Optional<Wakening.Refusal> refusal = wakening.wake(sandbox, port);
+        refusal.ifPresent(why -> EdgeErrors.refused(request, response, callback, name, why));
+        return refusal.isEmpty();
+    }
+
+    /** As at E2B, a secure sandbox is woken by its token, or here by what the token signed, and by nothing else. */
+    private boolean mayWake(SandboxStatus sandbox, Request request) {
+        Optional<String> token = sandbox.accessToken();
+        if (token.isEmpty() || !sandbox.lifecycle().autoResume()) {
+            return true;
+        }
+        String given = request.getHeaders().get(ENVD_TOKEN_HEADER);
+        if (given != null && MessageDigest.isEqual(bytes(given), bytes(token.get()))) {
+            return true;
+        }
+        return SignedFiles.isSigned(request)
+                && SignedFiles.signer(request, node)
+                        .filter(sandbox.id()::equals)
+                        .isPresent();
+    }
+
+    /** The same for one that stopped running while the request was on its way. */
+    private boolean awake(SandboxId id, int port, AtomicReference<Wakening.@Nullable Refusal> why) {
+        Optional<SandboxStatus> sandbox = node.find(id);
+        if (sandbox.isEmpty()) {
+            return false;
+        }
+        Optional<Wakening.Refusal> refusal = wakening.wake(sandbox.get(), port);
+        refusal.ifPresent(why::set);
+        return refusal.isEmpty();
     }
 
     /** Whether the request may reach the sandbox's own ports; answers it when not. envd's port guards itself. */
@@ -141,17 +204,30 @@ final class EdgeHandler extends Handler.Abstract {
         return true;
     }
 
-    private void answer(RelayFailure failure, Destination to, Request request, Response response, Callback callback) {
+    private void answer(
+            RelayFailure failure,
+            Wakening.Refusal refusal,
+            Destination to,
+            Request request,
+            Response response,
+            Callback callback) {
         String sandbox = to.sandbox().value();
-        if (failure.kind() == RelayFailure.Kind.NO_SANDBOX
-                || node.find(to.sandbox()).isEmpty()) {
+        Optional<SandboxStatus> now = node.find(to.sandbox());
+        if (failure.kind() == RelayFailure.Kind.NO_SANDBOX || now.isEmpty()) {
             EdgeErrors.notFound(request, response, callback, sandbox);
+            return;
+        }
+        if (failure.kind() == RelayFailure.Kind.BAD_SERVER
+                && now.get().state() != SandboxState.RUNNING
+                && now.get().state() != SandboxState.CAPTURING) {
+            EdgeErrors.badServer(request, response, callback, sandbox, to.port(), PAUSED_MEANWHILE);
             return;
         }
         switch (failure.kind()) {
             case PORT_CLOSED -> EdgeErrors.portClosed(request, response, callback, sandbox, to.port());
             case TOO_MANY -> EdgeErrors.tooMany(request, response, callback, sandbox, config.maximumExchanges());
             case BAD_SERVER -> EdgeErrors.badServer(request, response, callback, sandbox, to.port(), failure.problem());
+            case NOT_RUNNING -> EdgeErrors.refused(request, response, callback, sandbox, refusal);
             case NO_SANDBOX -> throw new IllegalStateException("unreachable");
         }
     }

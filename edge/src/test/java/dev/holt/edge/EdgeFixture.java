@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -22,6 +23,10 @@ final class EdgeFixture implements AutoCloseable {
 
     final FakeNode node;
     final SandboxId sandbox;
+
+    /** Why the owner's quotas have no room, if they have none. */
+    volatile Optional<String> quota = Optional.empty();
+
     private final Edge edge;
     private final HttpServer server;
 
@@ -34,7 +39,17 @@ final class EdgeFixture implements AutoCloseable {
         node = new FakeNode(channels);
         EdgeConfig config =
                 new EdgeConfig(List.of(DOMAIN, "Other.Test:8080"), debug, Map.of("envd", 49_983), mostExchanges);
-        edge = new Edge(config, node, services);
+        edge = new Edge(
+                config,
+                node,
+                (asleep, port) -> {
+                    Optional<String> refused = quota;
+                    if (refused.isEmpty()) {
+                        node.wake(asleep.id(), port);
+                    }
+                    return refused;
+                },
+                services);
         sandbox = node.start();
         Handler control = new Handler.Abstract() {
             @Override

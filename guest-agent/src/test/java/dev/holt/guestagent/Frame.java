@@ -29,12 +29,14 @@ record Frame(int type, byte[] payload) {
     static final int PROCESS_LIST = 0x1e;
     static final int SIGNAL = 0x1f;
     static final int RESIZE = 0x20;
+    static final int DETACH = 0x21;
     static final int OPEN = 0x30;
     static final int RANGE = 0x31;
     static final int CLOSE = 0x32;
     static final int WRITE = 0x33;
     static final int LIST = 0x34;
     static final int WATCH = 0x35;
+    static final int REWATCH = 0x36;
     static final int DATA = 0x40;
     static final int END = 0x41;
     static final int EVENT = 0x42;
@@ -48,6 +50,7 @@ record Frame(int type, byte[] payload) {
     static final int STDIN = 0x57;
     static final int CLOSE_STDIN = 0x58;
     static final int INPUT_ACK = 0x59;
+    static final int DETACHED = 0x5a;
 
     /** What an ENTRY says. */
     record Entry(

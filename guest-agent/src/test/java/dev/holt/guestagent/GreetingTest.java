@@ -39,7 +39,7 @@ final class GreetingTest {
             Frame welcome = connection.receive();
             assertThat(welcome.type()).isEqualTo(Frame.WELCOME);
             ByteBuffer buffer = welcome.buffer();
-            assertThat(buffer.getShort()).isEqualTo((short) 1);
+            assertThat(buffer.getShort()).isEqualTo((short) 2);
             assertThat(Frame.string(buffer)).isNotEmpty();
             assertThat(Frame.string(buffer)).matches("[0-9a-f]{32}");
             connection.receive().ok();
@@ -52,7 +52,7 @@ final class GreetingTest {
         token[31] ^= 1;
         for (Payload hello : new Payload[] {
             new Payload().u32(0x484f4c54).u16(1).raw(token),
-            new Payload().u32(0x484f4c54).u16(2).raw(Agent.TOKEN),
+            new Payload().u32(0x484f4c54).u16(0).raw(Agent.TOKEN),
             new Payload().u32(0x484f4c55).u16(1).raw(Agent.TOKEN)
         }) {
             try (AgentConnection connection = agent.connectUngreeted("127.0.0.1")) {

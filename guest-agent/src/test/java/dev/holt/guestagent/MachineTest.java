@@ -12,7 +12,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Requests about the guest as a whole, in namespaces of their own where they change something. */
 final class MachineTest {
+    private static final int EACCES = 13;
     private static final int EINVAL = 22;
+    private static final int EPROTO = 71;
 
     @Test
     void measures() throws IOException {
@@ -65,6 +67,42 @@ final class MachineTest {
                     .isEqualTo(new Frame.Failure(
                             EINVAL, "set the hostname: Invalid argument; set the clock: Invalid argument"));
             assertThat(hosts).hasContent("127.0.0.1 localhost\n127.0.1.1\tsandbox-7\n127.0.1.10 x\n");
+        }
+    }
+
+    @Test
+    void demandsTheNewTokenFromItsAnswerOn() throws IOException {
+        List<String> launcher =
+                List.of("unshare", "--uts", "--mount", "sh", "-c", "mount -t tmpfs none /etc && exec \"$0\"");
+        byte[] next = new byte[32];
+        next[0] = 7;
+        Payload greeting = new Payload().u32(0x484f4c54).u16(1).raw(next);
+        try (Agent agent = Agent.startUnder(launcher);
+                AgentConnection before = agent.connect()) {
+            Payload rotation = new Payload().str("").u64(0).bytes(new byte[32]).raw(next);
+            before.call(Frame.IDENTITY, rotation).ok();
+            before.send(Frame.PING).receive().ok();
+            try (AgentConnection old = agent.connectUngreeted("127.0.0.1");
+                    AgentConnection fresh = agent.connectUngreeted("127.0.0.1")) {
+                assertThat(old.call(Frame.HELLO, Agent.hello()).failure().errno())
+                        .isEqualTo(EACCES);
+                assertThat(fresh.call(Frame.HELLO, greeting).type()).isEqualTo(Frame.WELCOME);
+            }
+            // A guest that spoils the rest does not keep its token by it.
+            Payload back =
+                    new Payload().str("not a name").u64(0).bytes(new byte[0]).raw(Agent.TOKEN);
+            assertThat(before.call(Frame.IDENTITY, back).failure().errno()).isEqualTo(EINVAL);
+            agent.connect().close();
+            assertThat(before.call(
+                                    Frame.IDENTITY,
+                                    new Payload()
+                                            .str("")
+                                            .u64(0)
+                                            .bytes(new byte[0])
+                                            .raw(new byte[31]))
+                            .failure()
+                            .errno())
+                    .isEqualTo(EPROTO);
         }
     }
 

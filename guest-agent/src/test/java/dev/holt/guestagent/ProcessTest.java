@@ -412,4 +412,125 @@ final class ProcessTest {
             assertThat(first.process.waitFor()).isZero();
         }
     }
+
+    private static Payload detach(AgentConnection.Started started, int seconds) {
+        return attach(started).u32(seconds);
+    }
+
+    /** Reads until DETACHED and the end behind it; answers how many bytes of input were taken. */
+    private static int detached(AgentConnection connection, StringBuilder output) throws IOException {
+        while (true) {
+            Frame frame = connection.receive();
+            switch (frame.type()) {
+                case Frame.OUT, Frame.PTY -> output.append(frame.text());
+                case Frame.INPUT_ACK -> assertThat(frame.buffer().getInt()).isZero();
+                case Frame.DETACHED -> {
+                    assertThat(connection.ended()).isTrue();
+                    return frame.buffer().getInt();
+                }
+                default -> throw new AssertionError("frame 0x%x before DETACHED".formatted(frame.type()));
+            }
+        }
+    }
+
+    @Test
+    void losesAndDoublesNothingWhenDetached() throws IOException {
+        int last = 3_000_000;
+        StringBuilder output = new StringBuilder();
+        AgentConnection connection = agent.connect();
+        AgentConnection.Started started = connection.startShell("seq 1 " + last, 0);
+        for (int round = 0; round < 20; round++) {
+            call(Frame.DETACH, detach(started, 30)).ok();
+            detached(connection, output);
+            connection.close();
+            connection = agent.connect();
+            connection.send(Frame.ATTACH, attach(started)).started();
+            Frame some = connection.receive();
+            assertThat(some.type()).isEqualTo(Frame.OUT);
+            output.append(some.text());
+        }
+        output.append(connection.outcome().out());
+        connection.close();
+        StringBuilder expected = new StringBuilder();
+        for (int i = 1; i <= last; i++) {
+            expected.append(i).append('\n');
+        }
+        assertThat(output.toString().equals(expected.toString()))
+                .as("every byte once")
+                .isTrue();
+    }
+
+    @Test
+    void saysHowMuchInputWasTakenWhenDetached() throws IOException {
+        byte[] input = new byte[60_000];
+        for (int i = 0; i < input.length; i++) {
+            input[i] = (byte) ('a' + i % 26);
+        }
+        try (AgentConnection connection = agent.connect();
+                AgentConnection next = agent.connect()) {
+            AgentConnection.Started started =
+                    connection.startShell("read -r line; printf '%s\\n' \"${#line}\"; cat | cksum", INPUT);
+            // More than a pipe holds: the second and third stay unanswered, one of them taken in part.
+            for (int i = 0; i < 3; i++) {
+                connection.send(Frame.STDIN, input);
+            }
+            assertThat(connection.receive().type()).isEqualTo(Frame.INPUT_ACK);
+            call(Frame.DETACH, detach(started, 30)).ok();
+            int taken = detached(connection, new StringBuilder());
+            assertThat(taken).isBetween(1, input.length - 1);
+            next.send(Frame.ATTACH, attach(started)).started();
+            next.send(Frame.STDIN, new Payload().raw(java.util.Arrays.copyOfRange(input, taken, input.length)));
+            next.send(Frame.STDIN, input);
+            next.send(Frame.STDIN, new byte[] {'\n'});
+            next.send(Frame.CLOSE_STDIN);
+            assertThat(next.outcome().out()).startsWith(3 * input.length + "\n");
+        }
+    }
+
+    @Test
+    void drainsAtOnceWhatNobodyWillTakeUp() throws IOException {
+        try (AgentConnection connection = agent.connect()) {
+            AgentConnection.Started kept = connection.startShell("seq 1 100000; echo end", 0);
+            call(Frame.DETACH, detach(kept, 1_000_000)).ok();
+            detached(connection, new StringBuilder());
+            assertThat(find(kept).state()).as("its pipe is full").isZero();
+            call(Frame.IDENTITY, new Payload().str("").u64(0).bytes(new byte[0]))
+                    .ok();
+            awaitEnd(kept);
+        }
+        try (AgentConnection connection = agent.connect();
+                AgentConnection later = agent.connect()) {
+            AgentConnection.Started dropped = connection.startShell("seq 1 100000; echo end", 0);
+            call(Frame.DETACH, detach(dropped, 0)).ok();
+            detached(connection, new StringBuilder());
+            awaitEnd(dropped);
+            later.send(Frame.ATTACH, attach(dropped)).started();
+            assertThat(later.outcome().out()).hasSize(TAIL).endsWith("100000\nend\n");
+        }
+    }
+
+    @Test
+    void drainsAfterItsTime() throws IOException {
+        try (AgentConnection connection = agent.connect()) {
+            AgentConnection.Started kept = connection.startShell("seq 1 100000", 0);
+            call(Frame.DETACH, detach(kept, 1)).ok();
+            detached(connection, new StringBuilder());
+            awaitEnd(kept);
+        }
+    }
+
+    @Test
+    void detachesNobodyWhoIsNotAttached() throws IOException {
+        try (AgentConnection connection = agent.connect()) {
+            AgentConnection.Started started = connection.startShell("read -r line", INPUT);
+            connection.reset();
+            call(Frame.DETACH, detach(started, 30)).ok();
+            call(Frame.SIGNAL, signal(started.pid(), 9, true)).ok();
+            awaitEnd(started);
+        }
+        assertThat(call(Frame.DETACH, new Payload().u32(1).u64(1).u32(1))
+                        .failure()
+                        .errno())
+                .isEqualTo(ESRCH);
+    }
 }

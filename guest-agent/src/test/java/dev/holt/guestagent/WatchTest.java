@@ -27,6 +27,7 @@ final class WatchTest {
     private static final int REMOVE = 3;
     private static final int RENAME = 4;
     private static final int CHMOD = 5;
+    private static final int ESRCH = 3;
     private static final int EPROTO = 71;
 
     private Agent agent;
@@ -254,5 +255,54 @@ final class WatchTest {
         watch(directory, false);
         assertThat(connection.send(Frame.METRICS).receive().failure().errno()).isEqualTo(71);
         assertThat(connection.ended()).isTrue();
+    }
+
+    private long detached() throws IOException {
+        Frame frame = connection.receive();
+        assertThat(frame.type()).isEqualTo(Frame.DETACHED);
+        assertThat(connection.ended()).isTrue();
+        return frame.buffer().getLong();
+    }
+
+    @Test
+    void keepsEventsWhileItIsDetached() throws IOException {
+        Path inner = Files.createDirectory(directory.resolve("inner"));
+        watch(directory, true);
+        for (int round = 0; round < 3; round++) {
+            connection.send(Frame.DETACH, new Payload().u32(30));
+            long id = detached();
+            Files.createFile(inner.resolve("f" + round));
+            connect();
+            connection.call(Frame.REWATCH, new Payload().u64(id)).ok();
+            assertThat(eventsUntil(directory.resolve("marker" + round))).containsExactly(CREATE + " inner/f" + round);
+        }
+        connection.send(Frame.PING).receive().ok();
+    }
+
+    @Test
+    void endsWhenNobodyTakesItUp() throws IOException {
+        List<String> before = agent.descriptors();
+        try (AgentConnection other = agent.connect()) {
+            connection.call(Frame.WATCH, request(directory, false, false)).ok();
+            connection.send(Frame.DETACH, new Payload().u32(1_000_000));
+            long kept = detached();
+            other.call(Frame.IDENTITY, new Payload().str("").u64(0).bytes(new byte[0]))
+                    .ok();
+            assertThat(other.call(Frame.REWATCH, new Payload().u64(kept))
+                            .failure()
+                            .errno())
+                    .isEqualTo(ESRCH);
+            connect();
+            connection.call(Frame.WATCH, request(directory, false, false)).ok();
+            connection.send(Frame.DETACH, new Payload().u32(0));
+            long dropped = detached();
+            assertThat(other.call(Frame.REWATCH, new Payload().u64(dropped))
+                            .failure()
+                            .errno())
+                    .isEqualTo(ESRCH);
+        }
+        while (agent.descriptors().size() > before.size()) {
+            Agent.pause();
+        }
     }
 }

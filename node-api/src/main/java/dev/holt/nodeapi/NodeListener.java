@@ -8,6 +8,9 @@ public interface NodeListener {
     /** A create was answered. */
     void started(SandboxStatus sandbox);
 
+    /** Its state, deadline or anything else of its status is another; called for each state on the way, in order. */
+    default void changed(SandboxStatus sandbox) {}
+
     /** Nothing of the sandbox runs any more. */
     void ended(SandboxId sandbox, EndReason reason, Instant when);
 }

@@ -1,161 +1,179 @@
 package dev.holt.node;
 
 import dev.holt.node.guest.AgentToken;
-import dev.holt.node.guest.GuestAgent;
-import dev.holt.node.guest.GuestFailure;
 import dev.holt.node.image.RootFileSystem;
 import dev.holt.node.image.TemplateImage;
-import dev.holt.node.logs.LogStore;
 import dev.holt.node.network.Slot;
-import dev.holt.node.pool.Lease;
 import dev.holt.node.pool.Leases;
-import dev.holt.node.pool.Pool;
-import dev.holt.node.runtime.InstanceSpec;
-import dev.holt.node.runtime.InstanceSpec.BindFile;
-import dev.holt.node.runtime.RuntimeInstance;
 import dev.holt.node.runtime.SandboxRuntime;
+import dev.holt.node.snapshot.MemoryImage;
+import dev.holt.node.snapshot.SnapshotStore;
 import dev.holt.nodeapi.NodeException;
 import dev.holt.wire.id.SandboxId;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.security.SecureRandom;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 
 /**
- * Starts a sandbox from nothing, for the warm pool or for whoever asks while that is empty: the first half of a create, top to
- * bottom. The second half, the claim, is {@link Sandbox#claim}.
+ * Starts a new sandbox, from a template's build or from a snapshot, for the warm pool or for whoever asks while that is empty: the first
+ * half of a create, top to bottom. The second half, the claim, is {@link Sandbox#claim}.
  */
 final class ColdStart {
-    private final NodeConfig config;
-    private final NodeParts parts;
+    private final NodeContext context;
+    private final Launch launch;
     private final List<String> nameservers;
-    private final Journal journal;
-    private final LogStore logs;
-    private final Pool<Slot> slots;
-    /** In place of sudo, where a runtime needs that. */
-    private final Optional<Path> sudo;
-
-    private final String bootId = Journal.bootId();
-    private final SecureRandom random = new SecureRandom();
     /** Starts are bound by CPU: more at once than this only makes each of them slower. */
     private final Semaphore places = new Semaphore(2 * Runtime.getRuntime().availableProcessors(), true);
 
-    ColdStart(NodeConfig config, NodeParts parts, Journal journal, LogStore logs, Pool<Slot> slots) {
-        this.config = config;
-        this.parts = parts;
-        this.journal = journal;
-        this.logs = logs;
-        this.slots = slots;
-        this.nameservers = config.network().nameservers().stream()
+    ColdStart(NodeContext context, Launch launch) {
+        this.context = context;
+        this.launch = launch;
+        this.nameservers = context.config().network().nameservers().stream()
                 .map(block -> block.address(0).getHostAddress())
                 .toList();
-        this.sudo = parts.runtimes().stream()
-                        .allMatch(runtime -> runtime.capabilities().honoursSetuid())
-                ? Optional.empty()
-                : Optional.of(GuestSudo.unpack(config.stateDirectory().resolve("guest")));
+    }
+
+    /**
+     * What a new sandbox starts from.
+     *
+     * @param image the layers below its disk
+     * @param snapshot whose disk its own begins as a copy of; empty for a new disk
+     * @param memory whether it goes on from the snapshot's memory
+     */
+    record Origin(TemplateImage image, Optional<SnapshotStore.Use> snapshot, boolean memory) {
+        static Origin template(TemplateImage image) {
+            return new Origin(image, Optional.empty(), false);
+        }
     }
 
     /**
      * Starts a sandbox and returns it, warm, when a command in it would succeed. On failure nothing of it is left.
      *
      * @throws NodeException UNAVAILABLE when its agent does not answer in time
+     * @throws dev.holt.node.snapshot.SnapshotFailure when a file of the snapshot is missing or damaged
      */
-    Sandbox start(SandboxKind kind, TemplateImage image, SandboxRuntime runtime) {
+    Sandbox start(SandboxKind kind, Origin origin, SandboxRuntime runtime) {
         places.acquireUninterruptibly();
         try (Leases leases = new Leases()) {
-            SandboxId id = SandboxId.random(random);
-            CreateStep.Listener steps = parts.steps();
+            SandboxId id = SandboxId.random(context.random());
+            FlowStep.Listener steps = context.parts().steps();
 
-            Path directory = journal.create(id);
-            leases.add(() -> journal.remove(id));
+            Path directory = context.journal().create(id);
+            leases.add(() -> context.journal().remove(id));
             steps.taken(CreateStep.DIRECTORY, id);
 
-            RootFileSystem root = leases.add(parts.rootFileSystems()
-                    .mount(
-                            id,
-                            directory,
-                            image,
-                            kind.resources().diskMegabytes(),
-                            layer -> GuestFiles.write(layer, id, nameservers)));
+            origin.snapshot().ifPresent(snapshot -> snapshot.verify(origin.memory()));
+            RootFileSystem root = leases.add(root(id, directory, kind, origin));
             steps.taken(CreateStep.ROOT_FILE_SYSTEM, id);
 
-            Slot slot = leases.add(slots.take());
-            steps.taken(CreateStep.SLOT, id);
-
-            AgentToken token = AgentToken.random(random);
-            Map<String, String> environment = new HashMap<>(Map.of(
-                    "HOLT_AGENT_TOKEN",
-                    token.hex(),
-                    "HOLT_AGENT_PEER",
-                    slot.gatewayAddress().getHostAddress()));
-            List<BindFile> files = List.of();
-            if (!runtime.capabilities().honoursSetuid()) {
-                environment.put("HOLT_AGENT_SUDO", "1");
-                files = GuestSudo.over(root.path(), sudo.orElseThrow());
-            }
-            RuntimeInstance instance = runtime.start(new InstanceSpec(
+            Steps taken = new Steps(steps, id);
+            Launch.Order order = new Launch.Order(
                     id,
                     directory,
-                    root.path(),
-                    slot.namespace(),
-                    id.value(),
+                    root,
+                    runtime,
                     kind.resources(),
-                    parts.agent(),
-                    environment,
-                    files));
-            leases.add((Lease) instance::close);
-            steps.taken(CreateStep.INSTANCE, id);
+                    Optional.empty(),
+                    origin.snapshot().isPresent());
+            Sandbox.Body body = up(order, kind, origin, taken);
+            leases.add(body.held());
 
-            GuestAgent agent = new GuestAgent(
-                    new InetSocketAddress(slot.guestAddress(), GuestAgent.PORT),
-                    token,
-                    HostAttributes.where(runtime.capabilities(), root.path()));
-            leases.add((Lease) agent::close);
-            awaitAgent(id, agent, instance);
-            steps.taken(CreateStep.AGENT, id);
-
-            JournalEntry entry = new JournalEntry(
-                    JournalEntry.VERSION,
-                    SandboxState.WARM,
+            JournalEntry entry = JournalEntry.warm(
                     id,
                     kind,
-                    bootId,
-                    slot.number(),
-                    config.network().addresses().toString(),
-                    token,
-                    parts.clock().instant(),
-                    Optional.empty(),
-                    Optional.empty());
-            journal.write(entry);
+                    new Base(origin.image().template(), origin.image().buildId()),
+                    context.bootId(),
+                    body.slot().number(),
+                    context.addresses(),
+                    body.token(),
+                    context.now());
+            context.journal().write(entry);
             steps.taken(CreateStep.WARM_JOURNAL, id);
-
-            boolean guestMemoryIsOwn = runtime.capabilities().guestMemoryIsOwn();
-            return new Sandbox(
-                    new Sandbox.Body(instance, slot, agent, image, guestMemoryIsOwn, directory, leases.keep()),
+            leases.keep();
+            return sandbox(
+                    context,
                     entry,
-                    journal,
-                    logs.open(id),
-                    parts.clock(),
+                    origin.image(),
+                    root,
+                    runtime.capabilities().guestMemoryIsOwn(),
+                    Optional.of(body),
                     Optional.empty());
         } finally {
             places.release();
         }
     }
 
-    private void awaitAgent(SandboxId id, GuestAgent agent, RuntimeInstance instance) {
-        try {
-            agent.awaitReady(config.limits().startTimeout());
-        } catch (GuestFailure e) {
-            throw new NodeException(
-                    NodeException.Kind.UNAVAILABLE,
-                    "the agent of the new sandbox " + id + " did not answer within "
-                            + config.limits().startTimeout().toMillis() + " ms"
-                            + (instance.alive() ? "" : ", its first process has ended") + ": " + e.getMessage(),
-                    e);
+    private RootFileSystem root(SandboxId id, Path directory, SandboxKind kind, Origin origin) {
+        return origin.snapshot()
+                .map(snapshot ->
+                        context.parts().rootFileSystems().mountCopy(id, directory, origin.image(), snapshot.disk()))
+                .orElseGet(() -> context.parts()
+                        .rootFileSystems()
+                        .mount(
+                                id,
+                                directory,
+                                origin.image(),
+                                kind.resources().diskMegabytes(),
+                                layer -> GuestFiles.write(layer, id, nameservers)));
+    }
+
+    private Sandbox.Body up(Launch.Order order, SandboxKind kind, Origin origin, Steps taken) {
+        if (!origin.memory()) {
+            return launch.boot(order, taken);
         }
+        SnapshotStore.Use snapshot = origin.snapshot().orElseThrow();
+        MemoryImage image = snapshot.record().image().orElseThrow();
+        return launch.restore(order, image, snapshot.memory(), context.resumeLimit(kind), taken);
+    }
+
+    private static final class Steps implements Launch.Progress {
+        private final FlowStep.Listener steps;
+        private final SandboxId id;
+
+        Steps(FlowStep.Listener steps, SandboxId id) {
+            this.steps = steps;
+            this.id = id;
+        }
+
+        @Override
+        public void slot(Slot slot, AgentToken token) {
+            steps.taken(CreateStep.SLOT, id);
+        }
+
+        @Override
+        public void instance() {
+            steps.taken(CreateStep.INSTANCE, id);
+        }
+
+        @Override
+        public void agent() {
+            steps.taken(CreateStep.AGENT, id);
+        }
+    }
+
+    /** A sandbox of these parts. */
+    static Sandbox sandbox(
+            NodeContext context,
+            JournalEntry entry,
+            TemplateImage image,
+            RootFileSystem root,
+            boolean guestMemoryIsOwn,
+            Optional<Sandbox.Body> body,
+            Optional<Capacity.Promise> room) {
+        return new Sandbox(
+                new Sandbox.Frame(
+                        image,
+                        context.journal().directory(entry.id()),
+                        root,
+                        guestMemoryIsOwn,
+                        context.journal(),
+                        context.logs().open(entry.id()),
+                        context.logs().events(entry.id()),
+                        context.parts().clock(),
+                        status -> context.listeners().publish(listener -> listener.changed(status))),
+                entry,
+                body,
+                room);
     }
 }

@@ -1,27 +1,75 @@
 package dev.holt.node;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.channels.SocketChannel;
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The connections that clients have to the servers of one guest. They break when the sandbox ends: a killed gVisor guest sends
+ * The connections that clients have to the servers of one guest. They break when the sandbox ends or is paused: a killed gVisor guest sends
  * no reset, so its peers would wait for good.
  */
 final class GuestSockets {
     private static final int CONNECT_MILLIS = 1000;
     private static final int TRIES = 5;
     private static final int FEW = 16;
+    private static final Duration HELD_MAXIMUM = Duration.ofSeconds(60);
 
     private final Set<Socket> open = ConcurrentHashMap.newKeySet(1);
     /** At how many it is worth looking for those that were closed meanwhile. */
     private volatile int manyOpen = FEW;
 
     private volatile boolean broken;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition released = lock.newCondition();
+    private boolean held;
+
+    /** Lets whoever wants to connect wait until {@link #release}: a suspended guest would accept and never answer. */
+    void hold() {
+        lock.lock();
+        try {
+            held = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Lets everybody connect again. */
+    void release() {
+        lock.lock();
+        try {
+            held = false;
+            released.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void awaitRelease() throws IOException {
+        long left = HELD_MAXIMUM.toNanos();
+        lock.lock();
+        try {
+            while (held && left > 0) {
+                left = released.awaitNanos(left);
+            }
+            if (held) {
+                throw new IOException(
+                        "the sandbox is being captured and did not go on within " + HELD_MAXIMUM.toSeconds() + " s");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while the sandbox is being captured");
+        } finally {
+            lock.unlock();
+        }
+    }
 
     /**
      * Connects; the socket has a channel. A guest that is too busy to answer is asked again; one that refuses is not.
@@ -29,6 +77,7 @@ final class GuestSockets {
      * @throws java.net.ConnectException when nothing listens there
      */
     Socket connect(InetSocketAddress address) throws IOException {
+        awaitRelease();
         for (int attempt = 1; ; attempt++) {
             Socket socket = SocketChannel.open().socket();
             try {
@@ -36,7 +85,7 @@ final class GuestSockets {
                 socket.connect(address, CONNECT_MILLIS);
                 remember(socket);
                 if (broken) {
-                    throw new IOException("the sandbox ended");
+                    throw new IOException("the sandbox stopped");
                 }
                 return socket;
             } catch (SocketTimeoutException e) {
@@ -60,9 +109,20 @@ final class GuestSockets {
         }
     }
 
-    /** Closes every connection, for whoever is reading or writing too, and refuses new ones. */
+    /** Takes new connections again. */
+    void allow() {
+        broken = false;
+    }
+
+    /** Closes every connection, for whoever is reading or writing too, and refuses new ones until they are allowed again. */
     void breakAll() {
         broken = true;
+        release();
+        breakOpen();
+    }
+
+    /** Closes every connection, for whoever is reading or writing too. */
+    void breakOpen() {
         for (Socket socket : open) {
             try {
                 socket.close();

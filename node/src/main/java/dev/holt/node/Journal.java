@@ -1,5 +1,6 @@
 package dev.holt.node;
 
+import dev.holt.node.linux.FileSync;
 import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -28,8 +29,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The node's memory across restarts: a directory for each sandbox, and in it one JSON file, replaced as a whole by a rename. A
- * reader therefore sees the old or the new state, whenever the daemon is killed. Nothing is synced to the disk: what a daemon's
- * end must not lose is in the kernel's hands, and a host's end is every sandbox's end anyway.
+ * reader therefore sees the old or the new state, whenever the daemon is killed. Only what a host's end must not undo is synced to the
+ * disk, a pause for example: what a daemon's end must not lose is in the kernel's hands.
  *
  * <p>The files hold agents' and clients' tokens: only root may read them.
  */
@@ -80,6 +81,15 @@ final class Journal {
 
     /** Replaces what is known of a sandbox. Its directory must exist. */
     void write(JournalEntry entry) {
+        write(entry, false);
+    }
+
+    /** As {@link #write}, and when this returns a stop of the host does not undo it. */
+    void writeDurably(JournalEntry entry) {
+        write(entry, true);
+    }
+
+    private void write(JournalEntry entry, boolean durably) {
         Path file = directory(entry.id()).resolve(FILE);
         Path temporary = file.resolveSibling(FILE + ".new");
         try (SeekableByteChannel channel = Files.newByteChannel(
@@ -90,7 +100,14 @@ final class Journal {
             while (bytes.hasRemaining()) {
                 channel.write(bytes);
             }
+            if (durably) {
+                FileSync.sync(temporary);
+            }
             Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+            if (durably) {
+                FileSync.sync(directory(entry.id()));
+                FileSync.sync(directory);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException("could not write the journal of sandbox " + entry.id(), e);
         }

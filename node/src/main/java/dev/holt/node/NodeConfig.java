@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param network addresses and rules of sandboxes
  * @param pools what to keep ready
  * @param limits how much to run
+ * @param state how long transitions may take, and what is kept
  * @param metrics how often to look
  * @param logs how much to remember
  * @param killOnStop whether a graceful stop ends claimed sandboxes; by default they run on and the next start adopts them
@@ -29,6 +30,7 @@ public record NodeConfig(
         NetworkConfig network,
         Pools pools,
         Limits limits,
+        State state,
         Metrics metrics,
         Logs logs,
         boolean killOnStop) {
@@ -68,6 +70,28 @@ public record NodeConfig(
         }
     }
 
+    /**
+     * @param pauseLimit how long a pause or a capture may take, besides {@code perGigabyte}; 120 s by default
+     * @param resumeLimit how long a resume may take, besides {@code perGigabyte}; 60 s by default
+     * @param perGigabyte of the sandbox's memory, added to both; 30 s by default
+     * @param lostKept how long a sandbox that was lost can be recovered at least; 24 h by default
+     * @param copyMegabytes how much a sandbox may have written for a copy of its disk to be kept with its last pause, where the host's
+     *     file system can't share blocks, 0 to 1048576 MiB; 64 by default
+     */
+    public record State(
+            Duration pauseLimit, Duration resumeLimit, Duration perGigabyte, Duration lostKept, long copyMegabytes) {
+        public static final State DEFAULT = new State(
+                Duration.ofSeconds(120), Duration.ofSeconds(60), Duration.ofSeconds(30), Duration.ofHours(24), 64);
+
+        public State {
+            requireRange("limit of a pause in seconds", pauseLimit.toSeconds(), 1, 86_400);
+            requireRange("limit of a resume in seconds", resumeLimit.toSeconds(), 1, 86_400);
+            requireRange("time per gigabyte in seconds", perGigabyte.toSeconds(), 0, 86_400);
+            requireRange("time that lost sandboxes are kept in seconds", lostKept.toSeconds(), 0, 366L * 86_400);
+            requireRange("size of disks that are copied in MiB", copyMegabytes, 0, 1_048_576);
+        }
+    }
+
     /** @param interval between two samples of one sandbox, 1 s to 1 h; 5 s by default. See {@link dev.holt.node.metrics.MetricFile} */
     public record Metrics(Duration interval) {
         public static final Metrics DEFAULT = new Metrics(Duration.ofSeconds(5));
@@ -93,6 +117,11 @@ public record NodeConfig(
         if (value < least || value > most) {
             throw new IllegalArgumentException("the " + name + " must be " + least + " to " + most + "; got " + value);
         }
+    }
+
+    /** Where builds made from sandboxes are. */
+    Path snapshots() {
+        return stateDirectory.resolve("snapshots");
     }
 
     /** Where each sandbox has its directory. */

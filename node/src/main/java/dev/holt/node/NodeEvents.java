@@ -53,6 +53,11 @@ final class NodeEvents implements Lease {
             }
 
             @Override
+            public void changed(SandboxStatus sandbox) {
+                listener.changed(sandbox);
+            }
+
+            @Override
             public void ended(SandboxId sandbox, EndReason reason, Instant when) {
                 listener.ended(sandbox, reason, when);
             }

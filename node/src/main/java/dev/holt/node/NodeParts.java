@@ -16,7 +16,7 @@ import java.util.List;
  * @param agent host path of the guest agent's program
  * @param foreground whom making things ahead of need steps aside for
  * @param pools started when what an earlier run left was swept, and closed with the node
- * @param steps hears of each step of each create; see {@link CreateStep.Listener}
+ * @param steps hears of each step of each flow; see {@link FlowStep.Listener}
  * @param warmUp what warm sandboxes hold besides themselves
  */
 record NodeParts(
@@ -27,7 +27,7 @@ record NodeParts(
         Foreground foreground,
         List<Pool<?>> pools,
         Clock clock,
-        CreateStep.Listener steps,
+        FlowStep.Listener steps,
         WarmUp warmUp) {
     NodeParts {
         runtimes = List.copyOf(runtimes);

@@ -1,9 +1,7 @@
 package dev.holt.node;
 
 import dev.holt.node.guest.GuestAgent;
-import dev.holt.node.image.RootFileSystem;
-import dev.holt.node.image.TemplateImage;
-import dev.holt.node.logs.LogStore;
+import dev.holt.node.image.ImageFailure;
 import dev.holt.node.network.Slot;
 import dev.holt.node.pool.Lease;
 import dev.holt.node.pool.Leases;
@@ -12,9 +10,9 @@ import dev.holt.node.runtime.SandboxRuntime;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.LogEntry;
 import dev.holt.nodeapi.NetworkPolicy;
+import dev.holt.nodeapi.SandboxEvent;
 import dev.holt.wire.id.SandboxId;
 import java.net.InetSocketAddress;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -28,118 +26,92 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a node does before it serves: it reads the journal, looks what the runtimes still run, takes over every sandbox that is
- * in both and whole, and sweeps whatever else an earlier run left: instances, mounts, disks, slots, directories.
+ * What a node does before it serves: it reads the journal, looks what the runtimes still run and what is on disk, decides for every
+ * sandbox what becomes of it ({@link Findings}), sweeps whatever else an earlier run left (instances, mounts, disks, slots,
+ * directories), and brings each sandbox that lives on to a state that is true ({@link Settling}).
  */
 final class Recovery {
     private static final Logger log = LoggerFactory.getLogger(Recovery.class);
 
-    private final NodeConfig config;
-    private final NodeParts parts;
-    private final Journal journal;
-    private final LogStore logs;
-    private final Capacity capacity;
+    private final NodeContext context;
+    private final Settling settling;
     private final BiConsumer<SandboxId, EndReason> ended;
-    private final String bootId = Journal.bootId();
 
     /** @param ended hears of each claimed sandbox of the journal that is no more */
-    Recovery(
-            NodeConfig config,
-            NodeParts parts,
-            Journal journal,
-            LogStore logs,
-            Capacity capacity,
-            BiConsumer<SandboxId, EndReason> ended) {
-        this.config = config;
-        this.parts = parts;
-        this.journal = journal;
-        this.logs = logs;
-        this.capacity = capacity;
+    Recovery(NodeContext context, Settling settling, BiConsumer<SandboxId, EndReason> ended) {
+        this.context = context;
+        this.settling = settling;
         this.ended = ended;
     }
 
-    /** A journal entry whose instance still runs. */
-    private record Survivor(
-            JournalEntry entry,
-            SandboxRuntime runtime,
-            RuntimeInstance instance,
-            RootFileSystem root,
-            TemplateImage image) {}
-
-    /** Does all that and starts {@link NodeParts#slots}; answers the sandboxes that live on, warm and running. */
+    /** Does all that and starts {@link NodeParts#slots}; answers the sandboxes that live on, warm ones too. */
     List<Sandbox> run() {
-        Map<SandboxId, Survivor> survivors = new TreeMap<>();
-        for (JournalEntry entry : journal.readAll()) {
-            Optional<Survivor> survivor = survivor(entry);
-            survivor.ifPresent(found -> survivors.put(entry.id(), found));
-            if (survivor.isEmpty() && entry.claim().isPresent()) {
-                EndReason reason = whyGone(entry);
-                log.info(
-                        "sandbox {} of team {} is gone: {}",
-                        entry.id(),
-                        entry.claim().get().teamId(),
-                        reason);
-                logs.open(entry.id()).write(LogEntry.Level.INFO, "sandbox ended", Map.of("reason", reason.name()));
-                ended.accept(entry.id(), reason);
+        Map<SandboxId, Findings> kept = new TreeMap<>();
+        for (JournalEntry entry : context.journal().readAll()) {
+            Findings found = Findings.of(entry, context);
+            if (found.fate() == Findings.Fate.ENDS) {
+                end(found);
+            } else {
+                kept.put(entry.id(), found);
             }
         }
-        sweepInstances(survivors.keySet());
+        Map<SandboxId, Findings> running = new TreeMap<>(kept);
+        running.values().removeIf(found -> !runs(found));
+        sweepInstances(running.keySet());
         Map<Integer, NetworkPolicy> slotsInUse = new HashMap<>();
-        survivors
-                .values()
-                .forEach(s -> slotsInUse.put(s.entry().slot(), s.entry().network()));
-        parts.slots().start(slotsInUse);
-        parts.rootFileSystems().sweep(survivors.keySet());
-        for (SandboxId known : journal.known()) {
-            if (!survivors.containsKey(known)) {
-                journal.remove(known);
+        running.values()
+                .forEach(found ->
+                        slotsInUse.put(found.entry().slot(), found.entry().network()));
+        context.parts().slots().start(slotsInUse);
+        context.parts().rootFileSystems().sweep(kept.keySet());
+        for (SandboxId known : context.journal().known()) {
+            if (!kept.containsKey(known)) {
+                context.journal().remove(known);
             }
         }
         List<Sandbox> adopted = new ArrayList<>();
-        survivors.values().forEach(survivor -> adopted.add(adopt(survivor)));
+        kept.values().forEach(found -> adopted.add(adopt(found)));
         if (!adopted.isEmpty()) {
             log.info("took over {} sandboxes of an earlier run", adopted.size());
         }
         return adopted;
     }
 
-    private Optional<Survivor> survivor(JournalEntry entry) {
-        if (!entry.bootId().equals(bootId)
-                || entry.state() == SandboxState.ENDING
-                || !entry.addresses().equals(config.network().addresses().toString())
-                || !parts.slots().exists(entry.slot())) {
-            return Optional.empty();
-        }
-        Optional<SandboxRuntime> runtime = parts.runtimes().stream()
-                .filter(candidate -> candidate.isolation() == entry.kind().isolation())
-                .findFirst();
-        Optional<RuntimeInstance> instance = runtime.flatMap(r -> r.find(entry.id()));
-        Optional<TemplateImage> image = parts.rootFileSystems()
-                .find(entry.kind().template(), entry.kind().buildId());
-        if (runtime.isEmpty() || instance.isEmpty() || image.isEmpty()) {
-            return Optional.empty();
-        }
-        return parts.rootFileSystems()
-                .adopt(entry.id(), journal.directory(entry.id()))
-                .map(root -> new Survivor(entry, runtime.get(), instance.get(), root, image.get()));
+    private static boolean runs(Findings found) {
+        return found.fate() == Findings.Fate.RUNS || found.fate() == Findings.Fate.STANDS;
     }
 
-    private EndReason whyGone(JournalEntry entry) {
-        if (entry.ending().isPresent()) {
-            return entry.ending().get();
+    private void end(Findings found) {
+        JournalEntry entry = found.entry();
+        if (entry.claim().isEmpty()) {
+            return;
         }
-        if (!entry.bootId().equals(bootId)) {
+        EndReason reason = whyGone(found);
+        log.info("sandbox {} of team {} is gone: {}", entry.id(), entry.owner().teamId(), reason);
+        context.logs().open(entry.id()).write(LogEntry.Level.INFO, "sandbox ended", Map.of("reason", reason.name()));
+        context.logs()
+                .events(entry.id())
+                .add(
+                        reason == EndReason.KILLED ? SandboxEvent.Type.KILLED : SandboxEvent.Type.ENDED,
+                        Ends.why(reason),
+                        Map.of("cause", Ends.cause(reason)));
+        ended.accept(entry.id(), reason);
+    }
+
+    private static EndReason whyGone(Findings found) {
+        if (found.entry().ending().isPresent()) {
+            return found.entry().ending().get();
+        }
+        if (!found.sameBoot()) {
             return EndReason.HOST_RESTARTED;
         }
-        boolean runs = parts.runtimes().stream()
-                .anyMatch(runtime -> runtime.find(entry.id()).isPresent());
-        // What still runs but could not be taken over, because its network, disk or template is gone, is ended here.
-        return runs ? EndReason.ORPHANED : EndReason.CRASHED;
+        // What still runs but has no disk is ended here.
+        return found.instance().isPresent() ? EndReason.ORPHANED : EndReason.CRASHED;
     }
 
     private void sweepInstances(Set<SandboxId> keep) {
-        Set<SandboxId> known = journal.known();
-        for (SandboxRuntime runtime : parts.runtimes()) {
+        Set<SandboxId> known = context.journal().known();
+        for (SandboxRuntime runtime : context.parts().runtimes()) {
             Set<SandboxId> orphans = new TreeSet<>(runtime.instances());
             orphans.addAll(known);
             orphans.removeAll(keep);
@@ -147,35 +119,43 @@ final class Recovery {
         }
     }
 
-    private Sandbox adopt(Survivor survivor) {
-        JournalEntry entry = survivor.entry();
-        Path directory = journal.directory(entry.id());
+    private Sandbox adopt(Findings found) {
+        JournalEntry entry = found.entry();
+        Optional<Sandbox.Body> body = runs(found) ? Optional.of(body(found)) : Optional.empty();
+        Optional<Capacity.Promise> room = body.isPresent() && entry.claim().isPresent()
+                ? Optional.of(context.capacity().adopt(entry.kind().resources()))
+                : Optional.empty();
+        Sandbox sandbox = ColdStart.sandbox(
+                context,
+                entry,
+                found.image(),
+                found.root().orElseThrow(),
+                found.runtime()
+                        .map(runtime -> runtime.capabilities().guestMemoryIsOwn())
+                        .orElse(false),
+                body,
+                room);
+        try {
+            settling.settle(sandbox, found);
+        } catch (ImageFailure e) {
+            log.error("sandbox {} could not be put in order", entry.id(), e);
+        }
+        return sandbox;
+    }
+
+    private Sandbox.Body body(Findings found) {
+        JournalEntry entry = found.entry();
+        RuntimeInstance instance = found.instance().orElseThrow();
         Leases held = new Leases();
-        held.add(() -> journal.remove(entry.id()));
-        held.add(survivor.root());
-        Slot slot = held.add(parts.slots().adopt(entry.slot(), entry.network()));
-        held.add((Lease) survivor.instance()::close);
+        Slot slot = held.add(context.parts().slots().adopt(entry.slot(), entry.network()));
+        held.add((Lease) instance::close);
         GuestAgent agent = new GuestAgent(
                 new InetSocketAddress(slot.guestAddress(), GuestAgent.PORT),
                 entry.token(),
                 HostAttributes.where(
-                        survivor.runtime().capabilities(), survivor.root().path()));
+                        found.runtime().orElseThrow().capabilities(),
+                        found.root().orElseThrow().path()));
         held.add((Lease) agent::close);
-        Optional<Lease> promised =
-                entry.claim().map(claim -> capacity.adopt(entry.kind().resources()));
-        return new Sandbox(
-                new Sandbox.Body(
-                        survivor.instance(),
-                        slot,
-                        agent,
-                        survivor.image(),
-                        survivor.runtime().capabilities().guestMemoryIsOwn(),
-                        directory,
-                        held),
-                entry,
-                journal,
-                logs.open(entry.id()),
-                parts.clock(),
-                promised);
+        return new Sandbox.Body(instance, slot, agent, entry.token(), held);
     }
 }

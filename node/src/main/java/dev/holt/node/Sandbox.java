@@ -1,8 +1,11 @@
 package dev.holt.node;
 
 import dev.holt.node.envd.EnvdSandbox;
+import dev.holt.node.guest.AgentToken;
 import dev.holt.node.guest.GuestAgent;
+import dev.holt.node.image.RootFileSystem;
 import dev.holt.node.image.TemplateImage;
+import dev.holt.node.logs.SandboxEvents;
 import dev.holt.node.logs.SandboxLog;
 import dev.holt.node.metrics.MetricFile;
 import dev.holt.node.metrics.Sampler;
@@ -11,9 +14,12 @@ import dev.holt.node.network.Slot;
 import dev.holt.node.pool.Lease;
 import dev.holt.node.pool.Leases;
 import dev.holt.node.runtime.RuntimeInstance;
+import dev.holt.node.snapshot.PauseStore;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.LogEntry;
 import dev.holt.nodeapi.MetricSample;
+import dev.holt.nodeapi.NodeException;
+import dev.holt.nodeapi.SandboxEvent;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
@@ -21,64 +27,97 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One sandbox from the moment it is ready until nothing of it is left. Everything that changes it, whether a claim, a new
- * deadline or an end, holds its one lock to its end, so that of a kill, a crash and a deadline at the same moment one does the
- * work and the others find it done.
+ * One sandbox from the moment it is ready until nothing of it is left. Its root file system is its own for all that time; the instance
+ * that runs on it comes and goes with pauses. Everything that changes it, whether a claim, a pause, a new deadline or an end,
+ * holds its one lock to its end, so that of a kill, a crash and a deadline at the same moment one does the work and the others find
+ * it done.
  */
 final class Sandbox implements Lease, Sampler.Target {
     private static final Logger log = LoggerFactory.getLogger(Sandbox.class);
 
     /**
-     * What a sandbox consists of.
+     * What of it stays the same.
      *
-     * @param held every lease of it, the instance's included
+     * @param image the layers below its disk
      * @param directory its own
      * @param guestMemoryIsOwn see {@link dev.holt.node.runtime.RuntimeCapabilities}
+     * @param changed told of each new status, under the lock
      */
-    record Body(
-            RuntimeInstance instance,
-            Slot slot,
-            GuestAgent agent,
+    record Frame(
             TemplateImage image,
-            boolean guestMemoryIsOwn,
             Path directory,
-            Leases held) {}
+            RootFileSystem root,
+            boolean guestMemoryIsOwn,
+            Journal journal,
+            SandboxLog story,
+            SandboxEvents events,
+            Clock clock,
+            Consumer<SandboxStatus> changed) {}
 
-    /** What exists once somebody owns it. */
-    private record Owned(EnvdSandbox envd, UsageProbe probe, MetricFile metrics, Lease capacity) {}
+    /**
+     * What runs.
+     *
+     * @param token of the agent
+     * @param held the leases of all of it
+     */
+    record Body(RuntimeInstance instance, Slot slot, GuestAgent agent, AgentToken token, Leases held) {
+        Body with(Leases others) {
+            return new Body(instance, slot, agent, token, others);
+        }
+    }
 
-    private final Body body;
-    private final Journal journal;
-    private final SandboxLog story;
-    private final Clock clock;
+    /** What exists while something runs that somebody owns. */
+    private record Owned(EnvdSandbox envd, UsageProbe probe) {}
+
+    /** How long requests and transfers that are under way may take to end before they are broken off. */
+    private static final Duration UNDER_WAY = Duration.ofSeconds(5);
+
+    private final Frame frame;
+    private final PauseStore pauses;
+    private final MetricFile metrics;
     private final GuestSockets sockets = new GuestSockets();
 
     private final ReentrantLock lock = new ReentrantLock();
-    private volatile SandboxState state;
     private volatile JournalEntry entry;
+    private volatile @Nullable Body body;
     private volatile @Nullable Owned owned;
-    private boolean dead;
+    private volatile Capacity.@Nullable Promise promise;
+    /** Who holds the lock for a flow that has a deadline, and whether it was told that its time is over. */
+    private volatile @Nullable Thread worker;
 
-    /** A sandbox that is in {@code entry}'s state; a running one is given its {@code capacity}. */
-    Sandbox(Body body, JournalEntry entry, Journal journal, SandboxLog story, Clock clock, Optional<Lease> capacity) {
-        this.body = body;
-        this.journal = journal;
-        this.story = story;
-        this.clock = clock;
+    private volatile boolean workerTold;
+    /** Set by whoever wants to end it before it has the lock: what holds the lock gives up at its next step. */
+    private volatile boolean endWanted;
+
+    private volatile int failedPauses;
+    private volatile boolean unwritten;
+    private volatile @Nullable Instant copyAt;
+
+    /** A sandbox that is in {@code entry}'s phase; one that is somebody's and runs is given its {@code promise}. */
+    Sandbox(Frame frame, JournalEntry entry, Optional<Body> body, Optional<Capacity.Promise> promise) {
+        this.frame = frame;
         this.entry = entry;
-        this.state = entry.state();
-        capacity.ifPresent(lease -> this.owned = own(entry, lease));
+        this.pauses = new PauseStore(frame.directory());
+        this.metrics = new MetricFile(frame.directory().resolve("metrics"));
+        promise.ifPresent(room -> this.promise = room);
+        body.ifPresent(running -> {
+            this.body = running;
+            this.owned = entry.claim().isPresent() ? own(running) : null;
+        });
     }
 
     SandboxId id() {
@@ -89,29 +128,42 @@ final class Sandbox implements Lease, Sampler.Target {
         return entry.kind();
     }
 
-    SandboxState state() {
-        return state;
+    Phase phase() {
+        return entry.state();
+    }
+
+    JournalEntry entry() {
+        return entry;
+    }
+
+    Frame frame() {
+        return frame;
+    }
+
+    RootFileSystem root() {
+        return frame.root();
+    }
+
+    PauseStore pauses() {
+        return pauses;
     }
 
     /** Its status if it is somebody's and was not ended. */
     Optional<SandboxStatus> status() {
-        JournalEntry now = entry;
-        return state == SandboxState.RUNNING ? Optional.of(now.status()) : Optional.empty();
+        return entry.status();
     }
 
+    /** What the envd service needs to serve it, while it runs. */
     Optional<EnvdSandbox> envd() {
         Owned now = owned;
-        return state == SandboxState.RUNNING && now != null ? Optional.of(now.envd()) : Optional.empty();
+        Phase phase = phase();
+        return now != null && (phase == Phase.RUNNING || phase == Phase.CAPTURING)
+                ? Optional.of(now.envd())
+                : Optional.empty();
     }
 
-    Optional<MetricFile> metrics() {
-        Owned now = owned;
-        return now == null ? Optional.empty() : Optional.of(now.metrics());
-    }
-
-    /** Who asked for it, to recognise the request when it comes again. */
-    Optional<JournalEntry.Claim> claim() {
-        return entry.claim();
+    MetricFile metrics() {
+        return metrics;
     }
 
     /** Whether somebody is changing it this moment. */
@@ -119,37 +171,258 @@ final class Sandbox implements Lease, Sampler.Target {
         return lock.isLocked();
     }
 
-    /** Blocks until its first process has ended. */
-    void awaitEnd() throws InterruptedException {
-        body.instance().awaitEnd();
+    // ---- changes, all under the lock --------------------------------------------------------------------------------
+
+    /**
+     * Does {@code work} when nobody else changes the sandbox.
+     *
+     * @throws NodeException CONFLICT when somebody else did for all of {@code patience}
+     */
+    <T> T exclusively(Duration patience, Supplier<T> work) {
+        boolean locked = false;
+        try {
+            locked = lock.tryLock(patience.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        if (!locked) {
+            throw new NodeException(
+                    NodeException.Kind.CONFLICT,
+                    "sandbox " + id() + " has been " + phase().words() + " for the " + patience.toSeconds()
+                            + " s that this call waited; try again later");
+        }
+        try {
+            return work.get();
+        } finally {
+            lock.unlock();
+        }
     }
+
+    /** As {@link #exclusively}, and {@link #endOverdue} ends it. */
+    <T> T exclusivelyInTime(Duration patience, Supplier<T> work) {
+        return exclusively(patience, () -> {
+            workerTold = false;
+            worker = Thread.currentThread();
+            try {
+                return work.get();
+            } finally {
+                worker = null;
+            }
+        });
+    }
+
+    /** Interrupts, once, whoever has brought it into a transition whose time is over. */
+    void endOverdue(Instant now) {
+        Thread working = worker;
+        boolean overdue =
+                entry.transition().map(way -> way.until().isBefore(now)).orElse(false);
+        if (overdue && working != null && !workerTold) {
+            workerTold = true;
+            log.warn("sandbox {} has been {} for longer than it may", id(), phase());
+            working.interrupt();
+        }
+    }
+
+    /** Does {@code work} if nobody else changes the sandbox right now, and nothing otherwise. */
+    void whenFree(Runnable work) {
+        if (lock.tryLock()) {
+            try {
+                work.run();
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    /** Writes what it is now to the journal and tells it. */
+    void become(JournalEntry next) {
+        requireMove(next);
+        frame.journal().write(next);
+        entry = next;
+        unwritten = false;
+        next.status().ifPresent(frame.changed());
+    }
+
+    /**
+     * As {@link #become}, for where a failed flow ends: it must end there even when the disk is full. What could not be written is
+     * written later, see {@link #writeUnwritten}; a daemon that dies meanwhile finds the flow unfinished and ends it the same way.
+     */
+    void settle(JournalEntry next) {
+        requireMove(next);
+        entry = next;
+        unwritten = true;
+        writeUnwritten();
+        next.status().ifPresent(frame.changed());
+    }
+
+    /** Tries again what {@link #settle} could not write. */
+    void writeUnwritten() {
+        if (unwritten) {
+            try {
+                frame.journal().writeDurably(entry);
+                unwritten = false;
+            } catch (RuntimeException e) {
+                log.error("that sandbox {} is {} could not be noted, will try again", id(), phase(), e);
+            }
+        }
+    }
+
+    boolean isUnwritten() {
+        return unwritten;
+    }
+
+    /** As {@link #become}, and a stop of the host does not undo it. */
+    void becomeDurably(JournalEntry next) {
+        requireMove(next);
+        frame.journal().writeDurably(next);
+        entry = next;
+        next.status().ifPresent(frame.changed());
+    }
+
+    /** Notes a detail of the present phase that nobody else is told of. */
+    void note(JournalEntry next) {
+        if (next.state() != phase()) {
+            throw new IllegalArgumentException("a note does not move");
+        }
+        frame.journal().write(next);
+        entry = next;
+    }
+
+    private void requireMove(JournalEntry next) {
+        Phase from = phase();
+        if (next.state() != from && !from.mayBecome(next.state())) {
+            throw new IllegalStateException(
+                    "sandbox " + id() + " can't go from " + from.words() + " to " + next.state());
+        }
+    }
+
+    /** What runs. */
+    Body running() {
+        Body now = body;
+        if (now == null) {
+            throw new IllegalStateException("nothing of sandbox " + id() + " runs");
+        }
+        return now;
+    }
+
+    boolean isBody(Body one) {
+        return body == one;
+    }
+
+    Optional<Body> body() {
+        return Optional.ofNullable(body);
+    }
+
+    /** From now on {@code running} is what runs. */
+    void take(Body running, Capacity.Promise room) {
+        promise = room;
+        body = running;
+        owned = own(running);
+        reconnect();
+    }
+
+    /** Kills what runs and gives its slot back; nothing happens when nothing runs. Calling again after a failure tries again. */
+    void endBody() {
+        Body last = body;
+        if (last != null) {
+            sockets.breakAll();
+            last.agent().close();
+            last.instance().close();
+            body = null;
+            owned = null;
+            last.held().close();
+        }
+    }
+
+    /** Its room goes back to the node. */
+    void giveRoomBack() {
+        Capacity.Promise room = promise;
+        if (room != null) {
+            room.close();
+            promise = null;
+        }
+    }
+
+    Optional<Capacity.Promise> room() {
+        return Optional.ofNullable(promise);
+    }
+
+    /** Cuts clients off from what runs, after a while for what is under way, and makes it write its files out. */
+    void cutOff(String reason) {
+        Body now = running();
+        sockets.breakAll();
+        now.agent().cutOff(reason, UNDER_WAY);
+        // By a connection of its own: nothing that a client asks comes in between any more.
+        try (GuestAgent own = new GuestAgent(now.agent().address(), now.token())) {
+            own.sync();
+        }
+    }
+
+    /** Clients reach again what they were cut off or held from. */
+    void reconnect() {
+        sockets.allow();
+        sockets.release();
+        body().ifPresent(now -> now.agent().release());
+    }
+
+    /** Lets clients wait, after a while for what is under way. */
+    void hold() {
+        sockets.hold();
+        running().agent().hold(UNDER_WAY);
+    }
+
+    /** A checkpoint has broken every connection to its servers inside: so are they outside. */
+    void breakConnections() {
+        sockets.breakOpen();
+    }
+
+    /** Nobody reaches its servers. */
+    void stopTraffic() {
+        sockets.breakAll();
+    }
+
+    /** Whether somebody waits to end it. */
+    boolean endWanted() {
+        return endWanted;
+    }
+
+    void event(SandboxEvent.Type type, String message, Map<String, String> fields) {
+        frame.events().add(type, message, fields);
+    }
+
+    void story(LogEntry.Level level, String message, Map<String, String> fields) {
+        frame.story().write(level, message, fields);
+    }
+
+    // ---- the flows that are short -----------------------------------------------------------------------------------
 
     /**
      * Makes a warm sandbox somebody's. When it fails the sandbox is spoilt: close it.
      *
-     * @param capacity held from now on until the sandbox ends
+     * @param room held from now on until the sandbox ends
      * @param started told before anybody can end it
      * @return false when it died while it was warm; nothing was changed then
      */
     boolean claim(
-            JournalEntry.Claim claim, Lease capacity, CreateStep.Listener steps, Consumer<SandboxStatus> started) {
+            JournalEntry.Claim claim, Capacity.Promise room, FlowStep.Listener steps, Consumer<SandboxStatus> started) {
         lock.lock();
         try {
-            if (dead || state != SandboxState.WARM || !body.instance().alive()) {
+            Body warm = body;
+            if (warm == null || phase() != Phase.WARM || !warm.instance().alive()) {
                 return false;
             }
-            body.instance().thaw();
-            JournalEntry next = entry.claimed(claim, clock.instant());
+            warm.instance().thaw();
+            JournalEntry next = entry.claimed(claim, frame.clock().instant());
             steps.taken(CreateStep.CLAIM, id());
-            body.slot().restrict(claim.network());
+            warm.slot().restrict(claim.network());
             steps.taken(CreateStep.POLICY, id());
-            journal.write(next);
+            frame.journal().write(next);
             steps.taken(CreateStep.JOURNAL, id());
-            owned = own(next, capacity);
             entry = next;
-            move(SandboxState.RUNNING);
-            story.write(LogEntry.Level.INFO, "sandbox started", Map.of());
-            started.accept(next.status());
+            promise = room;
+            owned = own(warm);
+            story(LogEntry.Level.INFO, "sandbox started", Map.of());
+            next.status().ifPresent(started);
             return true;
         } finally {
             lock.unlock();
@@ -161,56 +434,61 @@ final class Sandbox implements Lease, Sampler.Target {
      * CPU time even while its guest does nothing.
      */
     void rest(WarmUp warmUp) {
+        Body body = running();
         body.held().add(warmUp.warm(id(), body.agent()));
         body.instance().freeze();
     }
 
-    /** Moves its deadline; false when it is not running. */
-    boolean setDeadline(Instant deadline) {
-        lock.lock();
-        try {
-            if (state != SandboxState.RUNNING) {
-                return false;
-            }
-            JournalEntry next = entry.withDeadline(deadline);
-            journal.write(next);
-            entry = next;
-            return true;
-        } finally {
-            lock.unlock();
+    /**
+     * Moves its deadline.
+     *
+     * @return false when it is not running
+     */
+    boolean setDeadline(Instant deadline, Duration timeout) {
+        if (phase() != Phase.RUNNING) {
+            return false;
         }
+        become(entry.with().until(deadline, timeout).entry());
+        failedPauses = 0;
+        return true;
     }
 
     /**
-     * Ends it; when this returns nothing of it runs. Calling again after a failure tries again.
+     * Ends it; when this returns nothing of it runs. Calling again after a failure tries again. Wins over everything that holds the
+     * lock, at that one's next step.
      *
      * @param condition asked under the lock, for what may have changed while waiting for it
      * @return whether this call ended it; false when it had ended or the condition did not hold
      */
     boolean stop(EndReason reason, Predicate<Sandbox> condition) {
+        if (reason == EndReason.KILLED) {
+            endWanted = true;
+        }
         lock.lock();
         try {
-            if (state == SandboxState.ENDED || !condition.test(this)) {
+            if (phase() == Phase.ENDED || !condition.test(this)) {
                 return false;
             }
-            if (state != SandboxState.ENDING) {
-                entry = entry.ending(reason);
+            if (phase() != Phase.ENDING) {
+                JournalEntry next = entry.ending(reason);
                 try {
                     // So that a daemon that dies now tells the true reason after its restart.
-                    journal.write(entry);
+                    frame.journal().write(next);
                 } catch (RuntimeException e) {
                     log.warn("the end of sandbox {} could not be noted, it is ended all the same", id(), e);
                 }
+                entry = next;
             }
-            move(SandboxState.ENDING);
-            body.agent().close();
-            sockets.breakAll();
-            body.instance().close();
-            move(SandboxState.ENDED);
-            Owned last = owned;
+            Body last = body;
             if (last != null) {
-                last.capacity().close();
-                story.write(
+                last.agent().close();
+                sockets.breakAll();
+                last.instance().close();
+            }
+            entry = entry.with().phase(Phase.ENDED).entry();
+            giveRoomBack();
+            if (entry.claim().isPresent()) {
+                story(
                         LogEntry.Level.INFO,
                         "sandbox ended",
                         Map.of("reason", endReason().name()));
@@ -231,25 +509,45 @@ final class Sandbox implements Lease, Sampler.Target {
         return entry.claim().map(claim -> !claim.deadline().isAfter(now)).orElse(false);
     }
 
-    /**
-     * Notes that its first process has ended by itself.
-     *
-     * @return its state at that moment; a warm one will not be claimed any more
-     */
-    SandboxState died() {
-        lock.lock();
-        try {
-            dead = true;
-            return state;
-        } finally {
-            lock.unlock();
+    /** Notes that a pause at its deadline failed: it runs on for a while, longer with each failure. */
+    Instant pauseFailed(Instant now, Duration shortest, Duration longest) {
+        Duration wait = shortest.multipliedBy(1L << Math.min(failedPauses, 10));
+        failedPauses++;
+        Instant next = now.plus(wait.compareTo(longest) > 0 ? longest : wait);
+        settle(entry.with().until(next, entry.owner().lifecycle().timeout()).entry());
+        return next;
+    }
+
+    void pauseSucceeded() {
+        failedPauses = 0;
+    }
+
+    /** Asks for {@link Pausing#keepCopy} from then on. */
+    void copyAt(Instant when) {
+        copyAt = when;
+    }
+
+    /** Whether a copy was asked for and is due; asked once. */
+    boolean takeCopyDue(Instant now) {
+        Instant due = copyAt;
+        if (due == null || now.isBefore(due)) {
+            return false;
         }
+        copyAt = null;
+        return true;
     }
 
     /** Frees slot, root file system and directory of a sandbox that was stopped, and forgets it. */
     void release() {
+        Leases all = new Leases();
+        all.add(() -> frame.journal().remove(id()));
+        all.add(frame.root());
+        Body last = body;
+        if (last != null) {
+            all.add(last.held());
+        }
         try {
-            body.held().close();
+            all.close();
         } catch (RuntimeException e) {
             log.error("something of sandbox {} could not be freed; the next start of the node tries again", id(), e);
         }
@@ -257,7 +555,10 @@ final class Sandbox implements Lease, Sampler.Target {
 
     /** Lets go of a sandbox that runs on without this daemon. */
     void leave() {
-        body.agent().close();
+        Body last = body;
+        if (last != null) {
+            last.agent().close();
+        }
         sockets.breakAll();
     }
 
@@ -269,52 +570,54 @@ final class Sandbox implements Lease, Sampler.Target {
         }
     }
 
-    /** Opens a connection to one of its ports. */
+    /**
+     * Opens a connection to one of its ports.
+     *
+     * @throws NodeException CONFLICT when it does not run
+     */
     Socket connect(int port) throws IOException {
-        return sockets.connect(new InetSocketAddress(body.slot().guestAddress(), port));
+        Body now = body;
+        if (now == null || phase() != Phase.RUNNING && phase() != Phase.CAPTURING) {
+            throw new NodeException(
+                    NodeException.Kind.CONFLICT, "sandbox " + id() + " does not run: it is " + phase().words());
+        }
+        return sockets.connect(new InetSocketAddress(now.slot().guestAddress(), port));
     }
 
     @Override
     public void takeSample() {
         Owned now = owned;
-        if (state == SandboxState.RUNNING && now != null) {
+        if (phase() == Phase.RUNNING && now != null) {
             MetricSample sample = now.probe().sample();
-            if (state == SandboxState.RUNNING) {
-                now.metrics().append(sample);
+            if (phase() == Phase.RUNNING) {
+                metrics.append(sample);
             }
         }
     }
 
-    private Owned own(JournalEntry claimed, Lease capacity) {
-        JournalEntry.Claim claim = claimed.claim().orElseThrow();
+    private Owned own(Body running) {
+        JournalEntry.Claim claim = entry.owner();
         UsageProbe probe = new UsageProbe(
-                claimed.kind().resources(),
-                body.guestMemoryIsOwn(),
-                body.instance()::usage,
-                () -> body.agent().metrics("/"),
-                clock,
+                entry.kind().resources(),
+                frame.guestMemoryIsOwn(),
+                running.instance()::usage,
+                () -> running.agent().metrics("/"),
+                frame.clock(),
                 System::nanoTime);
         EnvdSandbox envd = new EnvdSandbox(
-                claimed.id(),
-                body.agent(),
+                entry.id(),
+                running.agent(),
                 claim.accessToken(),
                 claim.environment(),
-                body.image().defaultUser(),
-                body.image().defaultWorkingDirectory(),
-                story,
+                frame.image().defaultUser(),
+                frame.image().defaultWorkingDirectory(),
+                frame.story(),
                 probe::sample);
-        return new Owned(envd, probe, new MetricFile(body.directory().resolve("metrics")), capacity);
-    }
-
-    private void move(SandboxState next) {
-        if (!state.mayBecome(next)) {
-            throw new IllegalStateException("sandbox " + id() + " can't go from " + state + " to " + next);
-        }
-        state = next;
+        return new Owned(envd, probe);
     }
 
     @Override
     public String toString() {
-        return id() + " (" + state + ")";
+        return id() + " (" + phase().words() + ")";
     }
 }

@@ -10,7 +10,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 
-/** Listens at a guest's address as its agent would and answers HELLO, PING and METRICS of guest-agent/PROTOCOL.md. */
+/** Listens at a guest's address as its agent would and answers HELLO, PING, SYNC, IDENTITY and METRICS of guest-agent/PROTOCOL.md. */
 final class FakeGuest implements AutoCloseable {
     private final ServerSocket socket = new ServerSocket();
 
@@ -49,7 +49,7 @@ final class FakeGuest implements AutoCloseable {
                         out.writeInt(boot.length);
                         out.write(boot);
                     }
-                    case 0x10 -> {
+                    case 0x10, 0x1b, 0x1c -> {
                         out.writeInt(1);
                         out.writeByte(0x04);
                     }

@@ -1,5 +1,6 @@
 package dev.holt.node;
 
+import dev.holt.node.image.ImageFailure;
 import dev.holt.node.image.RootFileSystem;
 import dev.holt.node.image.RootFileSystems;
 import dev.holt.node.image.TemplateImage;
@@ -20,7 +21,11 @@ import java.io.UncheckedIOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -31,6 +36,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * A host that exists in memory but for its guests, which listen on loopback addresses: what a node leaves there can be counted.
@@ -49,18 +55,40 @@ final class FakeWorld {
     /** How often the next ends of instances fail. */
     final AtomicInteger failingEnds = new AtomicInteger();
 
+    final Set<SandboxId> mountedRoots = ConcurrentHashMap.newKeySet();
+    /** How often a disk was checked. */
+    final AtomicInteger checks = new AtomicInteger();
+
+    private final Path disks;
+    volatile boolean keepsMemory = true;
+    volatile boolean templateGone;
     volatile boolean mute;
     volatile Optional<String> failing = Optional.empty();
     private final int network = ThreadLocalRandom.current().nextInt(1, 255);
+
+    /** @param disks where the disks of sandboxes are; exists */
+    FakeWorld(Path disks) {
+        this.disks = disks;
+    }
 
     final class FakeInstance implements RuntimeInstance {
         private final SandboxId id;
         private final CountDownLatch end = new CountDownLatch(1);
         private final Optional<FakeGuest> guest;
+        /** What the guest has in its memory. */
+        volatile String memory;
 
-        FakeInstance(SandboxId id, Optional<FakeGuest> guest) {
+        volatile boolean frozen;
+        volatile boolean suspended;
+
+        FakeInstance(SandboxId id, Optional<FakeGuest> guest, String memory) {
             this.id = id;
             this.guest = guest;
+            this.memory = memory;
+        }
+
+        boolean stands() {
+            return frozen || suspended;
         }
 
         @Override
@@ -83,6 +111,16 @@ final class FakeWorld {
             return new ResourceUsage(1_000_000, 1 << 20, 1 << 10);
         }
 
+        void mute() {
+            guest.ifPresent(listening -> {
+                try {
+                    listening.close();
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+        }
+
         void crash() {
             guest.ifPresent(listening -> {
                 try {
@@ -95,10 +133,39 @@ final class FakeWorld {
         }
 
         @Override
-        public void freeze() {}
+        public void freeze() {
+            frozen = true;
+        }
 
         @Override
-        public void thaw() {}
+        public void thaw() {
+            frozen = false;
+        }
+
+        @Override
+        public void suspend(Duration limit) {
+            fail("suspend");
+            suspended = true;
+        }
+
+        @Override
+        public void proceed(Duration limit) {
+            fail("proceed");
+            suspended = false;
+        }
+
+        @Override
+        public void checkpoint(Path imageDirectory, Duration limit) {
+            fail("checkpoint");
+            if (!suspended) {
+                throw new IllegalStateException("not suspended");
+            }
+            try {
+                Files.writeString(imageDirectory.resolve("checkpoint.img"), memory);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
 
         @Override
         public void close() {
@@ -108,6 +175,11 @@ final class FakeWorld {
             crash();
             instances.remove(id);
         }
+    }
+
+    /** Lets a guest run on whose agent answers no more. */
+    void mute(SandboxId id) {
+        instance(id).mute();
     }
 
     /** Ends an instance's first process if it runs. */
@@ -123,7 +195,7 @@ final class FakeWorld {
 
         @Override
         public RuntimeCapabilities capabilities() {
-            return FakeWorld.capabilities();
+            return new RuntimeCapabilities(keepsMemory, keepsMemory, true, true, false, true, true);
         }
 
         @Override
@@ -134,15 +206,36 @@ final class FakeWorld {
                 Thread.sleep(5);
                 int slot =
                         Integer.parseInt(spec.networkNamespace().getFileName().toString());
-                FakeInstance instance = new FakeInstance(
-                        spec.id(), mute ? Optional.empty() : Optional.of(new FakeGuest(guestAddress(slot))));
-                instances.put(spec.id(), instance);
-                started.incrementAndGet();
-                return instance;
+                return run(spec, slot, "booted");
             } catch (InterruptedException | IOException e) {
                 throw new IllegalStateException(e);
             } finally {
                 starting.decrementAndGet();
+            }
+        }
+
+        private FakeInstance run(InstanceSpec spec, int slot, String memory) throws IOException {
+            if (!mountedRoots.contains(spec.id())) {
+                throw new RuntimeFailure("the root file system of " + spec.id() + " is not mounted");
+            }
+            FakeInstance instance = new FakeInstance(
+                    spec.id(), mute ? Optional.empty() : Optional.of(new FakeGuest(guestAddress(slot))), memory);
+            if (instances.put(spec.id(), instance) != null) {
+                throw new RuntimeFailure("two instances of " + spec.id());
+            }
+            started.incrementAndGet();
+            return instance;
+        }
+
+        @Override
+        public RuntimeInstance restore(InstanceSpec spec, Path imageDirectory, Duration limit) {
+            fail("restore");
+            try {
+                int slot =
+                        Integer.parseInt(spec.networkNamespace().getFileName().toString());
+                return run(spec, slot, Files.readString(imageDirectory.resolve("checkpoint.img")));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
             }
         }
 
@@ -168,7 +261,7 @@ final class FakeWorld {
     final RootFileSystems rootFileSystems = new RootFileSystems() {
         @Override
         public Optional<TemplateImage> find(TemplateId template, String buildId) {
-            return template.equals(TEMPLATE) && buildId.equals(BUILD)
+            return !templateGone && template.equals(TEMPLATE) && buildId.equals(BUILD)
                     ? Optional.of(new TemplateImage(template, buildId, List.of(), "user", Optional.empty()))
                     : Optional.empty();
         }
@@ -178,41 +271,204 @@ final class FakeWorld {
                 SandboxId sandbox, Path directory, TemplateImage image, int diskMegabytes, Consumer<Path> prepare) {
             fail("root");
             try {
-                Path root = Files.createDirectory(directory.resolve("rootfs"));
-                prepare.accept(root);
-                roots.put(sandbox, root);
-                return mounted(sandbox, root);
+                Files.writeString(Files.createDirectories(disk(sandbox)).resolve("image.ext4"), "mounts 00000\n");
+                FakeRoot root = new FakeRoot(sandbox, directory);
+                roots.put(sandbox, root.path());
+                root.mount();
+                prepare.accept(root.path());
+                return root;
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
         }
 
         @Override
-        public Optional<RootFileSystem> adopt(SandboxId sandbox, Path directory) {
-            return Optional.ofNullable(roots.get(sandbox)).map(root -> mounted(sandbox, root));
+        public RootFileSystem mountCopy(SandboxId sandbox, Path directory, TemplateImage image, Path disk) {
+            fail("root");
+            try {
+                Files.copy(disk, Files.createDirectories(disk(sandbox)).resolve("image.ext4"));
+                FakeRoot root = new FakeRoot(sandbox, directory);
+                roots.put(sandbox, root.path());
+                root.mount();
+                return root;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public Optional<RootFileSystem> adopt(SandboxId sandbox, Path directory, TemplateImage image) {
+            return Optional.ofNullable(roots.get(sandbox)).map(root -> new FakeRoot(sandbox, directory));
         }
 
         @Override
         public void sweep(Set<SandboxId> keep) {
-            roots.keySet().retainAll(keep);
+            for (SandboxId sandbox : List.copyOf(roots.keySet())) {
+                if (!keep.contains(sandbox)) {
+                    new FakeRoot(sandbox, Path.of("/gone")).close();
+                }
+            }
         }
     };
 
-    private RootFileSystem mounted(SandboxId sandbox, Path root) {
-        return new RootFileSystem() {
-            @Override
-            public Path path() {
-                return root;
-            }
+    private Path disk(SandboxId sandbox) {
+        return disks.resolve(sandbox.value());
+    }
 
-            @Override
-            public void close() {
-                if (instances.containsKey(sandbox)) {
-                    throw new IllegalStateException("unmounted under a running instance");
-                }
-                roots.remove(sandbox);
+    /** What that sandbox has written to its disk. */
+    String written(SandboxId sandbox) {
+        try {
+            String all = Files.readString(disk(sandbox).resolve("image.ext4"));
+            return all.substring(all.indexOf('\n') + 1);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The guest writes to its disk. */
+    void write(SandboxId sandbox, String text) {
+        FakeInstance guest = instance(sandbox);
+        if (!guest.alive() || guest.stands() || !mountedRoots.contains(sandbox)) {
+            throw new IllegalStateException("that guest can't write");
+        }
+        try {
+            Files.writeString(disk(sandbox).resolve("image.ext4"), text, StandardOpenOption.APPEND);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The instance of that sandbox, which must have one. */
+    FakeInstance instance(SandboxId sandbox) {
+        return Optional.ofNullable(instances.get(sandbox)).orElseThrow();
+    }
+
+    /** The host stops and starts: nothing runs or is mounted any more. */
+    void reboot() {
+        instances.keySet().forEach(this::crash);
+        instances.clear();
+        mountedRoots.clear();
+        slots.clear();
+    }
+
+    /** A file in place of a disk; as on a real one, mounting alone changes it. */
+    private final class FakeRoot implements RootFileSystem {
+        private final SandboxId sandbox;
+        private final Path directory;
+
+        FakeRoot(SandboxId sandbox, Path directory) {
+            this.sandbox = sandbox;
+            this.directory = directory;
+        }
+
+        @Override
+        public Path path() {
+            return directory.resolve("rootfs");
+        }
+
+        @Override
+        public Path image() {
+            return disk(sandbox).resolve("image.ext4");
+        }
+
+        @Override
+        public boolean mounted() {
+            return mountedRoots.contains(sandbox);
+        }
+
+        @Override
+        public void mount() {
+            if (mounted()) {
+                return;
             }
-        };
+            try {
+                String all = Files.readString(image());
+                int mounts = Integer.parseInt(all.substring(7, 12)) + 1;
+                Files.writeString(image(), "mounts %05d".formatted(mounts) + all.substring(12));
+                Files.createDirectories(path());
+                mountedRoots.add(sandbox);
+            } catch (IOException e) {
+                throw new ImageFailure("could not mount '" + image() + "'", e);
+            }
+        }
+
+        @Override
+        public void unmount() {
+            if (instances.containsKey(sandbox)) {
+                throw new IllegalStateException("unmounted under a running instance");
+            }
+            mountedRoots.remove(sandbox);
+        }
+
+        @Override
+        public void sync() {
+            fail("sync");
+        }
+
+        @Override
+        public Optional<String> check() {
+            checks.incrementAndGet();
+            if (mounted()) {
+                throw new IllegalStateException("checked while it is mounted");
+            }
+            if (!Files.exists(image())) {
+                throw new ImageFailure("'" + image() + "' is missing");
+            }
+            return Optional.empty();
+        }
+
+        @Override
+        public void swap(Path replacement) {
+            try {
+                if (!Files.exists(aside())) {
+                    Files.move(image(), aside());
+                }
+                Files.move(replacement, image(), StandardCopyOption.REPLACE_EXISTING);
+            } catch (IOException e) {
+                throw new ImageFailure("could not swap", e);
+            }
+        }
+
+        @Override
+        public Path aside() {
+            return disk(sandbox).resolve("aside.ext4");
+        }
+
+        @Override
+        public void dropAside() {
+            try {
+                Files.deleteIfExists(aside());
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public void restoreAside() {
+            try {
+                if (Files.exists(aside())) {
+                    Files.move(aside(), image(), StandardCopyOption.REPLACE_EXISTING);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public void close() {
+            unmount();
+            roots.remove(sandbox);
+            try (Stream<Path> files = Files.list(disk(sandbox))) {
+                for (Path file : files.toList()) {
+                    Files.delete(file);
+                }
+                Files.delete(disk(sandbox));
+            } catch (NoSuchFileException e) {
+                return;
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
     }
 
     /** Slots of a new run over the same world. */
@@ -299,9 +555,5 @@ final class FakeWorld {
         if (failing.equals(Optional.of(seam))) {
             throw new RuntimeFailure(seam + " is broken");
         }
-    }
-
-    private static RuntimeCapabilities capabilities() {
-        return new RuntimeCapabilities(true, true, true, true, false, true, true);
     }
 }

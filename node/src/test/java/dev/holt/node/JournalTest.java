@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.holt.node.guest.AgentToken;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Isolation;
+import dev.holt.nodeapi.Lifecycle;
 import dev.holt.nodeapi.NetworkPolicy;
 import dev.holt.nodeapi.Resources;
 import dev.holt.wire.id.SandboxId;
@@ -15,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -24,8 +26,6 @@ import java.util.Random;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 final class JournalTest {
     private static final SecureRandom SECRETS = new SecureRandom();
@@ -34,18 +34,16 @@ final class JournalTest {
     Path state;
 
     private static JournalEntry warm() {
-        return new JournalEntry(
-                JournalEntry.VERSION,
-                SandboxState.WARM,
+        SandboxKind kind = new SandboxKind(new TemplateId("base"), "b1", new Resources(2, 512, 5120), Isolation.GVISOR);
+        return JournalEntry.warm(
                 SandboxId.random(SECRETS),
-                new SandboxKind(new TemplateId("base"), "b1", new Resources(2, 512, 5120), Isolation.GVISOR),
+                kind,
+                new Base(kind.template(), kind.buildId()),
                 "boot",
                 7,
                 "10.91.0.0/16",
                 AgentToken.random(SECRETS),
-                Instant.parse("2026-03-01T12:00:00.123456789Z"),
-                Optional.empty(),
-                Optional.empty());
+                Instant.parse("2026-03-01T12:00:00.123456789Z"));
     }
 
     private static JournalEntry claimed() {
@@ -62,7 +60,8 @@ final class JournalTest {
                                         List.of("203.0.113.0/24"),
                                         List.of(),
                                         Optional.of("traffic"),
-                                        Optional.empty())),
+                                        Optional.empty()),
+                                new Lifecycle(Lifecycle.OnTimeout.PAUSE, true, true, Duration.ofSeconds(77))),
                         Instant.parse("2026-03-01T12:30:00Z"));
     }
 
@@ -79,8 +78,11 @@ final class JournalTest {
             journal.write(entry);
         }
         assertThat(journal().readAll()).containsExactlyInAnyOrderElementsOf(written);
-        JournalEntry moved = written.get(1).withDeadline(Instant.parse("2027-01-01T00:00:00Z"));
-        journal.write(moved);
+        JournalEntry moved = written.get(1)
+                .with()
+                .until(Instant.parse("2027-01-01T00:00:00Z"), Duration.ofSeconds(9))
+                .entry();
+        journal.writeDurably(moved);
         assertThat(journal().readAll()).contains(moved).hasSize(3);
         journal.remove(moved.id());
         journal.remove(moved.id());
@@ -161,14 +163,29 @@ final class JournalTest {
         assertThat(directory).doesNotExist();
     }
 
-    @ParameterizedTest
-    @CsvSource({
-        "WARM, RUNNING, true", "WARM, ENDING, true", "WARM, ENDED, false", "WARM, WARM, false",
-        "RUNNING, ENDING, true", "RUNNING, WARM, false", "RUNNING, ENDED, false", "RUNNING, RUNNING, false",
-        "ENDING, ENDED, true", "ENDING, ENDING, true", "ENDING, RUNNING, false", "ENDING, WARM, false",
-        "ENDED, WARM, false", "ENDED, RUNNING, false", "ENDED, ENDING, false", "ENDED, ENDED, false",
-    })
-    void statesMoveOnlyForward(SandboxState from, SandboxState to, boolean allowed) {
-        assertThat(from.mayBecome(to)).isEqualTo(allowed);
+    @Test
+    void entriesOfTheFirstVersionAreUnderstood() throws IOException {
+        SandboxId id = SandboxId.random(SECRETS);
+        Files.writeString(journal().create(id).resolve("sandbox.json"), """
+                {"version":1,"state":"RUNNING","id":{"value":"%s"},
+                 "kind":{"template":{"value":"base"},"buildId":"b1",
+                  "resources":{"cpuCount":2,"memoryMegabytes":512,"diskMegabytes":5120},"isolation":"GVISOR"},
+                 "bootId":"boot","slot":7,"addresses":"10.91.0.0/16","token":{"hex":"%s"},
+                 "startedAt":"2026-03-01T12:00:00.123456789Z",
+                 "claim":{"requestId":"0e3b0b4e-6d2c-4b0e-9c39-4a3f1f6c2d11","teamId":"team","deadline":"2026-03-01T13:00:00Z",
+                  "accessToken":"secret","environment":{"K":"v"},"metadata":{},
+                  "network":{"allowInternet":true,"allowOut":[],"denyOut":[],"trafficAccessToken":null,"maskRequestHost":null}},
+                 "ending":null}
+                """.formatted(id.value(), "ab".repeat(32)));
+        JournalEntry read = journal().readAll().getFirst();
+        assertThat(read.state()).isEqualTo(Phase.RUNNING);
+        assertThat(read.base()).isEqualTo(new Base(new TemplateId("base"), "b1"));
+        assertThat(read.generation()).isZero();
+        assertThat(read.owner().lifecycle().onTimeout()).isEqualTo(Lifecycle.OnTimeout.KILL);
+        assertThat(read.status())
+                .hasValueSatisfying(status -> assertThat(status.accessToken()).contains("secret"));
+        Journal journal = journal();
+        journal.write(read);
+        assertThat(journal.readAll()).as("written anew as the present version").containsExactly(read);
     }
 }

@@ -9,6 +9,7 @@ import dev.holt.node.pool.Foreground;
 import dev.holt.nodeapi.CreateSandbox;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Isolation;
+import dev.holt.nodeapi.Lifecycle;
 import dev.holt.nodeapi.LogEntry;
 import dev.holt.nodeapi.LogQuery;
 import dev.holt.nodeapi.NetworkPolicy;
@@ -42,6 +43,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,17 +54,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 final class LocalNodeTest {
     private static final Resources SMALL = new Resources(1, 128, 64);
+    private static final Duration TIMEOUT = Duration.ofSeconds(300);
     private static final LogQuery ALL_LINES =
             new LogQuery(Optional.empty(), Optional.empty(), 1000, false, LogEntry.Level.DEBUG, Optional.empty());
 
     @TempDir
     Path state;
 
-    private final FakeWorld world = new FakeWorld();
+    private FakeWorld world;
     private final SettableClock clock = new SettableClock();
     private final List<String> events = new CopyOnWriteArrayList<>();
     private final List<LocalNode> nodes = new ArrayList<>();
-    private volatile CreateStep.Listener steps = (step, sandbox) -> {};
+    private volatile FlowStep.Listener steps = (step, sandbox) -> {};
     private NodeConfig.Limits limits = new NodeConfig.Limits(100, 4, SMALL, Duration.ofSeconds(20));
     private int warm;
     private boolean killOnStop;
@@ -90,6 +93,11 @@ final class LocalNodeTest {
         }
     }
 
+    @BeforeEach
+    void makeWorld() throws IOException {
+        world = new FakeWorld(Files.createDirectories(state.resolve("fake-disks")));
+    }
+
     private LocalNode start() {
         NodeConfig config = new NodeConfig(
                 "here",
@@ -99,6 +107,7 @@ final class LocalNodeTest {
                 new NetworkConfig("fake", Ipv4Block.parse("10.0.0.0/24"), List.of(), List.of()),
                 new NodeConfig.Pools(2, 0, warm, 2),
                 limits,
+                NodeConfig.State.DEFAULT,
                 NodeConfig.Metrics.DEFAULT,
                 NodeConfig.Logs.DEFAULT,
                 killOnStop);
@@ -140,6 +149,7 @@ final class LocalNodeTest {
     private void assertNothingLeft() throws IOException {
         assertThat(world.instances).isEmpty();
         assertThat(world.roots).isEmpty();
+        assertThat(world.mountedRoots).isEmpty();
         assertThat(world.slots).isEmpty();
         try (Stream<Path> directories = Files.list(state.resolve("sandboxes"))) {
             assertThat(directories).isEmpty();
@@ -162,6 +172,8 @@ final class LocalNodeTest {
                 Map.of("A", "b"),
                 Map.of("purpose", "test"),
                 network,
+                Lifecycle.killed(Duration.ofSeconds(300)),
+                true,
                 Isolation.CONTAINER,
                 Optional.empty());
     }
@@ -197,7 +209,7 @@ final class LocalNodeTest {
                 .extracting(LogEntry::message)
                 .containsExactly("sandbox started", "sandbox ended");
         assertThatKind(NodeException.Kind.NOT_FOUND, () -> node.kill(created.id(), EndReason.KILLED));
-        assertThatKind(NodeException.Kind.NOT_FOUND, () -> node.setDeadline(created.id(), clock.instant()));
+        assertThatKind(NodeException.Kind.NOT_FOUND, () -> node.setDeadline(created.id(), clock.instant(), TIMEOUT));
         assertThatKind(NodeException.Kind.NOT_FOUND, () -> node.metrics(created.id(), Instant.MIN, Instant.MAX));
         await(() -> events.size() == 2);
         assertThat(events).containsExactly("started " + created.id(), "ended " + created.id() + " KILLED");
@@ -385,14 +397,14 @@ final class LocalNodeTest {
         LocalNode node = start();
         SandboxStatus stays = node.create(request());
         SandboxStatus goes = node.create(request());
-        node.setDeadline(stays.id(), clock.instant().plus(Duration.ofDays(1)));
+        node.setDeadline(stays.id(), clock.instant().plus(Duration.ofDays(1)), TIMEOUT);
         clock.jump(Duration.ofSeconds(299));
         clock.jump(Duration.ofSeconds(1));
         await(() -> events.contains("ended " + goes.id() + " TIMEOUT"));
         assertThat(world.instances).doesNotContainKey(goes.id());
         assertThat(node.find(stays.id())).isPresent();
         clock.jump(Duration.ofDays(-1));
-        SandboxStatus shortened = node.setDeadline(stays.id(), clock.instant().minusSeconds(1));
+        SandboxStatus shortened = node.setDeadline(stays.id(), clock.instant().minusSeconds(1), TIMEOUT);
         assertThat(shortened.deadline()).isBefore(clock.instant());
         await(() -> events.contains("ended " + stays.id() + " TIMEOUT"));
     }
@@ -481,7 +493,7 @@ final class LocalNodeTest {
         try {
             switch (kind) {
                 case 0 -> node.kill(id, EndReason.KILLED);
-                case 1 -> node.setDeadline(id, clock.instant());
+                case 1 -> node.setDeadline(id, clock.instant(), TIMEOUT);
                 default -> world.crash(id);
             }
         } catch (NodeException e) {
@@ -497,7 +509,7 @@ final class LocalNodeTest {
         SandboxStatus survivor = before.create(request);
         SandboxStatus crashed = before.create(request());
         SandboxStatus expired = before.create(request());
-        before.setDeadline(expired.id(), clock.instant().plusSeconds(400));
+        before.setDeadline(expired.id(), clock.instant().plusSeconds(400), TIMEOUT);
         SandboxStatus unreadable = before.create(request());
         await(() -> before.status().warm() == 1);
         SandboxId warmOne = world.instances.keySet().stream()
@@ -551,18 +563,6 @@ final class LocalNodeTest {
     }
 
     @Test
-    void sandboxesDoNotSurviveTheirHost() throws Exception {
-        LocalNode before = start();
-        SandboxStatus created = before.create(request());
-        abandon(before);
-        Path journal = state.resolve("sandboxes/" + created.id() + "/sandbox.json");
-        Files.writeString(journal, Files.readString(journal).replace(Journal.bootId(), "another boot"));
-        start();
-        await(() -> events.contains("ended " + created.id() + " HOST_RESTARTED"));
-        assertThat(world.instances).isEmpty();
-    }
-
-    @Test
     void aGracefulStopKeepsWhatIsSomebodysAndDrainsTheRest() {
         warm = 2;
         LocalNode node = start();
@@ -594,6 +594,8 @@ final class LocalNodeTest {
                 from.environment(),
                 from.metadata(),
                 network,
+                from.lifecycle(),
+                from.useMemory(),
                 from.weakestIsolation(),
                 runtime);
     }

@@ -16,6 +16,7 @@ import dev.holt.node.testing.TestSandbox;
 import dev.holt.nodeapi.CreateSandbox;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Isolation;
+import dev.holt.nodeapi.Lifecycle;
 import dev.holt.nodeapi.MetricSample;
 import dev.holt.nodeapi.NetworkPolicy;
 import dev.holt.nodeapi.NodeException;
@@ -65,7 +66,7 @@ final class RealSandboxesTest {
             Ipv4Block.parse("10.214." + ThreadLocalRandom.current().nextInt(256) + ".0/24"),
             List.of(),
             List.of(Ipv4Block.parse("203.0.113.53")));
-    private volatile CreateStep.Listener steps = (step, sandbox) -> {};
+    private volatile FlowStep.Listener steps = (step, sandbox) -> {};
 
     @BeforeAll
     static void openHost() throws IOException {
@@ -92,6 +93,7 @@ final class RealSandboxesTest {
                 network,
                 new NodeConfig.Pools(2, 0, warm, 2),
                 new NodeConfig.Limits(100, 4, USUAL, Duration.ofSeconds(30)),
+                NodeConfig.State.DEFAULT,
                 new NodeConfig.Metrics(Duration.ofSeconds(1)),
                 NodeConfig.Logs.DEFAULT,
                 killOnStop);
@@ -132,6 +134,8 @@ final class RealSandboxesTest {
                 Map.of(),
                 Map.of(),
                 policy,
+                Lifecycle.killed(Duration.ofSeconds(600)),
+                true,
                 Isolation.CONTAINER,
                 Optional.empty());
     }
@@ -193,7 +197,7 @@ final class RealSandboxesTest {
         shell(after, crashing.id(), "nohup sh -c 'sleep 0.3; kill -TERM 1' >/dev/null 2>&1 &");
         await(() -> events.contains(crashing.id() + " CRASHED"));
         SandboxStatus due = after.create(request(NetworkPolicy.OPEN));
-        after.setDeadline(due.id(), Instant.now());
+        after.setDeadline(due.id(), Instant.now(), Duration.ofSeconds(600));
         await(() -> events.contains(due.id() + " TIMEOUT"));
         after.kill(id, EndReason.KILLED);
         assertThat(runtime.instances()).isEmpty();

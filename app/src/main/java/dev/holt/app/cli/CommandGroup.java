@@ -20,6 +20,9 @@ abstract sealed class CommandGroup implements Runnable {
     @Command(name = "template", description = "What sandboxes start from.")
     static final class Template extends CommandGroup {}
 
+    @Command(name = "snapshot", description = "What was captured of sandboxes.")
+    static final class Snapshot extends CommandGroup {}
+
     @Command(name = "api-key", description = "Keys that let clients in.")
     static final class ApiKey extends CommandGroup {}
 }

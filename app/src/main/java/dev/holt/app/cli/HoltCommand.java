@@ -23,7 +23,7 @@ import picocli.CommandLine.HelpCommand;
             "2:wrong command line or settings; nothing was tried",
             "3:no Holt answers, or the connection broke",
             "4:the API key is missing or not accepted",
-            "5:no such sandbox, template or key",
+            "5:no such sandbox, template, snapshot or key",
             "6:Holt is full or a quota is used up; try again later",
             "125:sandbox exec could not run the command; otherwise it ends with the command's own code"
         },
@@ -46,6 +46,13 @@ public final class HoltCommand implements Runnable {
                 .addSubcommand(new SandboxExecCommand(context))
                 .addSubcommand(new SandboxConnectCommand(context))
                 .addSubcommand(new SandboxKillCommand(context))
+                .addSubcommand(new SandboxStateCommands.Pause(context))
+                .addSubcommand(new SandboxStateCommands.Resume(context))
+                .addSubcommand(new SandboxStateCommands.Snapshot(context))
+                .addSubcommand(new SandboxStateCommands.Fork(context))
+                .addSubcommand(new SandboxStateCommands.Rollback(context))
+                .addSubcommand(new SandboxStateCommands.Recover(context))
+                .addSubcommand(new SandboxStateCommands.Events(context))
                 .addSubcommand(new SandboxLogsCommand(context))
                 .addSubcommand(new SandboxMetricsCommand(context))
                 .addSubcommand(new SandboxNotebookCommand(context))
@@ -53,6 +60,9 @@ public final class HoltCommand implements Runnable {
         CommandLine template = new CommandLine(new CommandGroup.Template())
                 .addSubcommand(new TemplateListCommand(context))
                 .addSubcommand(new TemplateBuildCommand(context));
+        CommandLine snapshot = new CommandLine(new CommandGroup.Snapshot())
+                .addSubcommand(new SnapshotCommands.ListSnapshots(context))
+                .addSubcommand(new SnapshotCommands.Delete(context));
         CommandLine apiKey = new CommandLine(new CommandGroup.ApiKey())
                 .addSubcommand(new ApiKeyCommands.Create(context))
                 .addSubcommand(new ApiKeyCommands.ListKeys(context))
@@ -63,6 +73,7 @@ public final class HoltCommand implements Runnable {
                 .addSubcommand(new DoctorCommand(context))
                 .addSubcommand(sandbox)
                 .addSubcommand(template)
+                .addSubcommand(snapshot)
                 .addSubcommand(apiKey)
                 .addSubcommand(new McpCommand(context))
                 .addSubcommand(new VersionCommand(context))

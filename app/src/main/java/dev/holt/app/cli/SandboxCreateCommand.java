@@ -12,7 +12,11 @@ import tools.jackson.databind.json.JsonMapper;
 
 @Command(name = "create", description = "Create a sandbox and print its id.")
 final class SandboxCreateCommand extends ClientCommand {
-    @Parameters(arity = "0..1", paramLabel = "TEMPLATE", defaultValue = "base", description = "Default: base.")
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "TEMPLATE",
+            defaultValue = "base",
+            description = "A template or a snapshot. Default: base.")
     private String template;
 
     @Option(
@@ -28,6 +32,12 @@ final class SandboxCreateCommand extends ClientCommand {
     @Option(names = "--env", paramLabel = "NAME=VALUE", description = "Variable of every process; repeatable.")
     private Map<String, String> environment = new LinkedHashMap<>();
 
+    @Option(names = "--auto-pause", description = "Pause it at its end instead of killing it.")
+    private boolean autoPause;
+
+    @Option(names = "--auto-resume", description = "Let traffic resume it from a pause.")
+    private boolean autoResume;
+
     SandboxCreateCommand(CommandContext context) {
         super(context);
     }
@@ -40,6 +50,12 @@ final class SandboxCreateCommand extends ClientCommand {
                 .put("timeout", timeout);
         metadata.forEach(body.putObject("metadata")::put);
         environment.forEach(body.putObject("envVars")::put);
+        if (autoPause) {
+            body.put("autoPause", true);
+        }
+        if (autoResume) {
+            body.putObject("autoResume").put("enabled", true);
+        }
         JsonNode created = client.post("/v2/sandboxes", body);
         if (!printedJson(created)) {
             context().out().println(created.path("sandboxID").asString());

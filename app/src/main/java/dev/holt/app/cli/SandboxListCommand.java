@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.JsonNode;
@@ -15,6 +16,15 @@ import tools.jackson.databind.JsonNode;
 final class SandboxListCommand extends ClientCommand {
     @Option(names = "--metadata", paramLabel = "KEY=VALUE", description = "Only those with this metadata; repeatable.")
     private Map<String, String> metadata = new LinkedHashMap<>();
+
+    @Option(names = "--state", paramLabel = "STATE", description = "Only those that are running, or paused.")
+    private @Nullable State state;
+
+    /** The two that clients know; lost ones count as paused. */
+    private enum State {
+        running,
+        paused
+    }
 
     SandboxListCommand(CommandContext context) {
         super(context);
@@ -28,6 +38,9 @@ final class SandboxListCommand extends ClientCommand {
             metadata.forEach((key, value) -> pairs.add(RestClient.encode(key) + "=" + RestClient.encode(value)));
             path += "&metadata=" + RestClient.encode(String.join("&", pairs));
         }
+        if (state != null) {
+            path += "&state=" + state;
+        }
         JsonNode sandboxes = client.getPages(path);
         if (printedJson(sandboxes)) {
             return ExitCode.OK;
@@ -39,7 +52,9 @@ final class SandboxListCommand extends ClientCommand {
                     Objects.requireNonNullElse(
                             sandbox.path("alias").asStringOpt().orElse(null),
                             sandbox.path("templateID").asString("")),
-                    sandbox.path("state").asString(""),
+                    sandbox.path("holt")
+                            .path("state")
+                            .asString(sandbox.path("state").asString("")),
                     sandbox.path("cpuCount").asString(""),
                     sandbox.path("memoryMB").asString("") + " MiB",
                     Times.ofAnswer(sandbox.path("startedAt").asString("")),

@@ -19,8 +19,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** The control API over HTTP: JSON in, JSON out, every failure a {@link ClientException}. Thread-safe. */
 public final class RestClient implements AutoCloseable {
-    /** Longer than any create takes; a server that is silent for so long is as good as gone. */
-    private static final Duration PATIENCE = Duration.ofSeconds(90);
+    /** Longer than a create, or a pause of much memory, takes; a server that is silent for so long is as good as gone. */
+    private static final Duration PATIENCE = Duration.ofMinutes(10);
 
     private final Access access;
     private final JsonMapper json = JsonMapper.shared();

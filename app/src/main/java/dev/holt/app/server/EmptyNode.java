@@ -1,5 +1,6 @@
 package dev.holt.app.server;
 
+import dev.holt.nodeapi.CaptureSandbox;
 import dev.holt.nodeapi.CreateSandbox;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Isolation;
@@ -10,9 +11,15 @@ import dev.holt.nodeapi.Node;
 import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.NodeListener;
 import dev.holt.nodeapi.NodeStatus;
+import dev.holt.nodeapi.ResumeSandbox;
+import dev.holt.nodeapi.Resumed;
+import dev.holt.nodeapi.SandboxEvent;
 import dev.holt.nodeapi.SandboxStatus;
+import dev.holt.nodeapi.SnapshotBuild;
 import dev.holt.wire.id.SandboxId;
+import dev.holt.wire.id.TemplateId;
 import java.net.Socket;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -45,7 +52,52 @@ final class EmptyNode implements Node {
     }
 
     @Override
-    public SandboxStatus setDeadline(SandboxId sandbox, Instant deadline) {
+    public SandboxStatus setDeadline(SandboxId sandbox, Instant deadline, Duration timeout) {
+        throw unknown(sandbox);
+    }
+
+    @Override
+    public SandboxStatus pause(SandboxId sandbox, boolean keepMemory) {
+        throw unknown(sandbox);
+    }
+
+    @Override
+    public Resumed resume(SandboxId sandbox, ResumeSandbox request) {
+        throw unknown(sandbox);
+    }
+
+    @Override
+    public Resumed wake(SandboxId sandbox, int port) {
+        throw unknown(sandbox);
+    }
+
+    @Override
+    public SnapshotBuild capture(SandboxId sandbox, CaptureSandbox request) {
+        throw unknown(sandbox);
+    }
+
+    @Override
+    public Resumed rollback(SandboxId sandbox, TemplateId template, String buildId) {
+        throw unknown(sandbox);
+    }
+
+    @Override
+    public Resumed recover(SandboxId sandbox) {
+        throw unknown(sandbox);
+    }
+
+    @Override
+    public List<SnapshotBuild> snapshots() {
+        return List.of();
+    }
+
+    @Override
+    public void deleteSnapshot(TemplateId template, String buildId) {
+        throw new NodeException(NodeException.Kind.NOT_FOUND, "no build " + buildId + " of '" + template + "' is here");
+    }
+
+    @Override
+    public List<SandboxEvent> events(SandboxId sandbox) {
         throw unknown(sandbox);
     }
 

@@ -25,15 +25,10 @@ import dev.holt.node.runtime.OciRuntime;
 import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.runtime.RuntimeProbe;
 import dev.holt.node.runtime.SandboxRuntime;
-import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Isolation;
-import dev.holt.nodeapi.NodeListener;
-import dev.holt.nodeapi.SandboxStatus;
-import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -129,8 +124,11 @@ public final class Holt implements AutoCloseable {
         InterpreterService code = new InterpreterService(interpreter, node.interpreterSandboxes());
 
         Control control = started(new Control(controlConfig, opened(foundation), node, builtIn.seeds(), builtIn));
-        Edge edge = started(
-                new Edge(rooms.edge(), node, Map.<Integer, SandboxService>of(ENVD_PORT, envd, INTERPRETER_PORT, code)));
+        Edge edge = started(new Edge(
+                rooms.edge(),
+                node,
+                control::wake,
+                Map.<Integer, SandboxService>of(ENVD_PORT, envd, INTERPRETER_PORT, code)));
         started(HttpServer.start(rooms.http(), handler(edge.handler(), control.handler())));
 
         for (BuiltInTemplate template : rooms.prepared()) {
@@ -216,33 +214,11 @@ public final class Holt implements AutoCloseable {
     /** The envd service; it and the interpreter follow what the node ends, and know again what an earlier run left. */
     private EnvdService envd(LocalNode node, Interpreter interpreter) {
         EnvdService envd = started(new EnvdService(node.envdSandboxes()));
-        started(node.subscribe(new NodeListener() {
-            @Override
-            public void started(SandboxStatus sandbox) {
-                // both know it as soon as somebody asks for it
-            }
-
-            @Override
-            public void ended(SandboxId sandbox, EndReason reason, Instant when) {
-                Thread.startVirtualThread(() -> {
-                    envd.forget(sandbox);
-                    interpreter.forget(sandbox);
-                });
-            }
-        }));
-        for (SandboxStatus sandbox : node.list()) {
-            Thread.startVirtualThread(() -> adopt(envd, interpreter, node, sandbox.id()));
-        }
+        GuestFollower follower =
+                started(new GuestFollower(envd, node.envdSandboxes(), interpreter, node.interpreterSandboxes()));
+        started(node.subscribe(follower));
+        node.list().forEach(follower::changed);
         return envd;
-    }
-
-    private static void adopt(EnvdService envd, Interpreter interpreter, LocalNode node, SandboxId sandbox) {
-        try {
-            node.envdSandboxes().find(sandbox).ifPresent(envd::adopt);
-            node.interpreterSandboxes().find(sandbox).ifPresent(interpreter::adopt);
-        } catch (RuntimeException e) {
-            log.warn("sandbox {} runs on, but what runs in it is not known: {}", sandbox, e.toString());
-        }
     }
 
     /** Sandboxes' traffic first, on every listener; what is none goes to control where control is served. */

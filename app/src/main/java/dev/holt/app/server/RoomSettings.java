@@ -91,6 +91,12 @@ final class RoomSettings {
                         settings.get(SettingsTable.MEMORY_OVERCOMMIT),
                         resources(BuiltInTemplate.BASE),
                         seconds(SettingsTable.START_TIMEOUT)),
+                new NodeConfig.State(
+                        seconds(SettingsTable.PAUSE_LIMIT),
+                        seconds(SettingsTable.RESUME_LIMIT),
+                        seconds(SettingsTable.GIGABYTE_LIMIT),
+                        seconds(SettingsTable.LOST_KEPT),
+                        settings.get(SettingsTable.DISK_COPY)),
                 new NodeConfig.Metrics(seconds(SettingsTable.METRICS_INTERVAL)),
                 new NodeConfig.Logs(settings.get(SettingsTable.LOG_SIZE) * 1024, seconds(SettingsTable.LOG_RETENTION)),
                 settings.get(SettingsTable.KILL_ON_STOP));

@@ -56,7 +56,7 @@ public final class Training {
         Node node = new EmptyNode();
         var listener = new HttpListener(RoomSettings.CONTROL, "127.0.0.1", 0);
         try (Control control = new Control(config, node, List.of(seed));
-                Edge edge = new Edge(rooms.edge(), node, Map.of());
+                Edge edge = new Edge(rooms.edge(), node, (sandbox, port) -> Optional.empty(), Map.of());
                 HttpServer server = HttpServer.start(
                         HttpServerSettings.of(List.of(listener)), Holt.handler(edge.handler(), control.handler()))) {
             InetSocketAddress address = server.address(RoomSettings.CONTROL);

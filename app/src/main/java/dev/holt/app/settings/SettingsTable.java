@@ -229,6 +229,37 @@ public final class SettingsTable {
             "86400",
             "How long a sandbox's log is kept after its end.");
 
+    public static final Setting<Long> PAUSE_LIMIT = new Setting<>(
+            "state.pause-limit",
+            Syntax.number(1, 86_400, "s"),
+            "120",
+            "How long a pause or a snapshot may take, besides the time for memory; what takes longer is undone.");
+
+    public static final Setting<Long> RESUME_LIMIT = new Setting<>(
+            "state.resume-limit",
+            Syntax.number(1, 86_400, "s"),
+            "60",
+            "How long a resume may take, besides the time for memory; what takes longer is undone.");
+
+    public static final Setting<Long> GIGABYTE_LIMIT = new Setting<>(
+            "state.gigabyte-limit",
+            Syntax.number(0, 86_400, "s"),
+            "30",
+            "Added to both for each GiB of the sandbox's memory.");
+
+    public static final Setting<Long> LOST_KEPT = new Setting<>(
+            "state.lost-kept",
+            Syntax.number(0, 366L * 24 * 3600, "s"),
+            "86400",
+            "How long a sandbox that was lost, by a restart of the host for example, can be recovered at least.");
+
+    public static final Setting<Long> DISK_COPY = new Setting<>(
+            "state.disk-copy",
+            Syntax.number(0, 1_048_576, "MiB"),
+            "64",
+            "How much a sandbox may have written for a copy of its disk to be kept with its last pause, where the host's file"
+                    + " system can't share blocks.");
+
     /** All of them, in the order of the documentation. */
     public static final List<Setting<?>> ALL = List.of(
             STATE_DIRECTORY,
@@ -253,6 +284,11 @@ public final class SettingsTable {
             NODE_SANDBOXES,
             MEMORY_OVERCOMMIT,
             START_TIMEOUT,
+            PAUSE_LIMIT,
+            RESUME_LIMIT,
+            GIGABYTE_LIMIT,
+            LOST_KEPT,
+            DISK_COPY,
             SANDBOX_CPUS,
             SANDBOX_MEMORY,
             SANDBOX_DISK,

@@ -113,6 +113,12 @@ class HoltCommandTest {
                 "doctor --log-level loud",
                 "doctor --config /nonexistent/holt.yaml",
                 "sandbox connect x",
+                "sandbox pause",
+                "sandbox rollback x",
+                "sandbox fork x --count many",
+                "sandbox list --state asleep",
+                "snapshot",
+                "snapshot delete",
             })
     void aWrongCommandLineIsTwo(String words) {
         assertThat(run(words.isEmpty() ? new String[0] : words.split(" "))).isEqualTo(2);
@@ -180,6 +186,82 @@ class HoltCommandTest {
         holt.answer("POST /process.Process/CloseStdin", 200, "{}");
         assertThat(run("sandbox", "exec", "-i", SANDBOX, "cat")).isZero();
         assertThat(holt.requests.get(1)).contains("\"stdin\":true");
+    }
+
+    @Test
+    void listShowsTheTrueState() {
+        String lost =
+                sandbox("first").replace("\"state\":\"running\"", "\"state\":\"paused\",\"holt\":{\"state\":\"lost\"}");
+        holt.answer("GET /v2/sandboxes?limit=100&state=paused", 200, "[" + lost + "]");
+        assertThat(run("sandbox", "list", "--state", "paused")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("lost");
+    }
+
+    @Test
+    void pauseGoesOnAfterAFailure() {
+        holt.answer("POST /sandboxes/a/pause", 409, "{\"code\":409,\"message\":\"already paused\"}");
+        holt.answer("POST /sandboxes/b/pause", 204, "");
+        assertThat(run("sandbox", "pause", "--no-memory", "a", "b")).isEqualTo(1);
+        assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo("b" + System.lineSeparator());
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("a: already paused");
+        assertThat(holt.requests.getLast()).endsWith("{\"memory\":false}");
+    }
+
+    @Test
+    void resumeSaysHowItWent() {
+        holt.answer(
+                "POST /v2/sandboxes/a/connect",
+                201,
+                "{\"sandboxID\":\"a\",\"holt\":{\"way\":\"booted\",\"fallback\":\"pages.img is damaged\"}}");
+        assertThat(run("sandbox", "resume", "a", "--timeout", "60", "--reboot")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo("a" + System.lineSeparator());
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("booted").contains("pages.img is damaged");
+        assertThat(holt.requests.getLast()).endsWith("{\"timeout\":60,\"memory\":false}");
+        holt.answer("POST /sandboxes/a/recover", 200, "{\"sandboxID\":\"a\",\"holt\":{\"way\":\"restored\"}}");
+        assertThat(run("sandbox", "recover", "a", "--json")).isZero();
+        holt.answer("POST /sandboxes/a/rollback", 200, "{\"sandboxID\":\"a\",\"holt\":{\"way\":\"restored\"}}");
+        assertThat(run("sandbox", "rollback", "a", "team/good:v1")).isZero();
+        assertThat(holt.requests.getLast()).endsWith("{\"snapshotID\":\"team/good:v1\"}");
+    }
+
+    @Test
+    void forksThatFailedDecideTheExitCode() {
+        holt.answer(
+                "POST /sandboxes/a/fork",
+                201,
+                "[{\"sandbox\":{\"sandboxID\":\"b\"}},{\"error\":{\"code\":429,\"message\":\"quota\"}}]");
+        assertThat(run("sandbox", "fork", "a", "--count", "2")).isEqualTo(6);
+        assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo("b" + System.lineSeparator());
+        assertThat(err.toString(StandardCharsets.UTF_8)).contains("quota");
+        assertThat(holt.requests.getLast()).endsWith("{\"count\":2,\"timeout\":300}");
+    }
+
+    @Test
+    void snapshotsAreMadeListedAndDeleted() {
+        holt.answer("POST /sandboxes/a/snapshots", 201, "{\"snapshotID\":\"team/n:v1\"}");
+        assertThat(run("sandbox", "snapshot", "a", "--name", "n:v1")).isZero();
+        assertThat(holt.requests.getLast()).endsWith("{\"name\":\"n:v1\",\"memory\":true}");
+        holt.answer(
+                "GET /snapshots?limit=100&sandboxID=a&name=n%3Av1",
+                200,
+                "[{\"snapshotID\":\"team/n:v1\",\"holt\":{\"sandboxID\":\"a\",\"bytes\":1048576,\"memory\":\"disk\"}}]");
+        assertThat(run("snapshot", "list", "--sandbox", "a", "--name", "n:v1")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("team/n:v1", "1.0 MiB", "disk");
+        holt.answer("DELETE /templates/team%2Fn%3Av1", 204, "");
+        assertThat(run("snapshot", "delete", "team/n:v1")).isZero();
+        holt.answer("DELETE /templates/none", 404, "{\"message\":\"no such snapshot\"}");
+        assertThat(run("snapshot", "delete", "none")).isEqualTo(5);
+    }
+
+    @Test
+    void eventsAreATable() {
+        holt.answer(
+                "GET /sandboxes/a/events?limit=100",
+                200,
+                "[{\"timestamp\":\"2026-01-01T00:00:00Z\",\"type\":\"paused\",\"message\":\"Paused at its end\","
+                        + "\"fields\":{\"cause\":\"timeout\"}}]");
+        assertThat(run("sandbox", "events", "a")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).contains("paused", "Paused at its end", "cause=timeout");
     }
 
     @Test

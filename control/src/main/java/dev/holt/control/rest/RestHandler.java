@@ -1,6 +1,5 @@
 package dev.holt.control.rest;
 
-import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.holt.control.access.Authenticator;
 import dev.holt.control.access.Caller;
 import dev.holt.control.contract.ApiException;
@@ -8,11 +7,9 @@ import dev.holt.control.contract.Contract;
 import dev.holt.control.contract.Operation;
 import dev.holt.control.contract.Parameter;
 import dev.holt.control.contract.Validator;
-import dev.holt.nodeapi.NodeException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,7 +33,6 @@ import tools.jackson.databind.node.JsonNodeFactory;
  */
 public final class RestHandler extends Handler.Abstract {
     private static final Logger log = LoggerFactory.getLogger(RestHandler.class);
-    private static final Duration RETRY_SOON = Duration.ofSeconds(1);
 
     private final Router router;
     private final Authenticator authenticator;
@@ -54,25 +50,15 @@ public final class RestHandler extends Handler.Abstract {
         Answer answer;
         try {
             answer = answer(request, method, path);
-        } catch (ApiException e) {
-            answer = error(e);
-        } catch (NodeException e) {
-            if (e.kind() == NodeException.Kind.INTERNAL) {
-                log.error("{} {} failed on the node", method, path, e);
-            }
-            answer = error(translate(e));
         } catch (UncheckedIOException e) {
             log.debug("{} {}: the client went away", method, path, e);
             callback.failed(e);
             return true;
         } catch (RuntimeException e) {
-            if (e instanceof HttpException malformed) {
-                answer = error(new ApiException(malformed.getCode(), String.valueOf(malformed.getReason())));
-            } else {
-                log.error("{} {} failed", method, path, e);
-                answer = error(new ApiException(500, "internal error; the server's log says more")
-                        .withErrorCode("internal_server_error"));
-            }
+            answer = error(
+                    e instanceof HttpException malformed
+                            ? new ApiException(malformed.getCode(), String.valueOf(malformed.getReason()))
+                            : Failures.of(e, method + " " + path));
         }
         log.debug("{} {} {}", method, path, answer.status());
         if (!Json.drain(request)) {
@@ -135,34 +121,8 @@ public final class RestHandler extends Handler.Abstract {
         return body;
     }
 
-    private static ApiException translate(NodeException e) {
-        String message = String.valueOf(e.getMessage());
-        return switch (e.kind()) {
-            case NOT_FOUND -> new ApiException(404, message);
-            case INVALID -> new ApiException(400, message);
-            case CONFLICT -> new ApiException(409, message);
-            case FULL ->
-                new ApiException(503, message)
-                        .withErrorCode("sandbox_capacity_unavailable")
-                        .retryAfter(e.retryAfter().orElse(RETRY_SOON));
-            case UNAVAILABLE ->
-                new ApiException(503, message)
-                        .withErrorCode("sandbox_create_failed")
-                        .retryAfter(RETRY_SOON);
-            case TIMEOUT -> new ApiException(504, message).withErrorCode("sandbox_placement_timeout");
-            case INTERNAL ->
-                new ApiException(500, "the node failed; the server's log says more")
-                        .withErrorCode("internal_server_error");
-        };
-    }
-
-    private record ErrorBody(
-            int code,
-            String message,
-            @JsonProperty("error_code") Optional<String> errorCode) {}
-
     private static Answer error(ApiException e) {
-        return new Answer(e.status(), Optional.of(new ErrorBody(e.status(), e.message(), e.errorCode())), e.headers());
+        return new Answer(e.status(), Optional.of(Failures.body(e)), e.headers());
     }
 
     private static void write(Answer answer, Response response, Callback callback) {

@@ -3,6 +3,8 @@ package dev.holt.control.sandbox;
 import dev.holt.control.contract.ApiException;
 import dev.holt.control.contract.Validator;
 import dev.holt.nodeapi.Isolation;
+import dev.holt.nodeapi.Lifecycle;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -15,12 +17,20 @@ import tools.jackson.databind.JsonNode;
  *
  * @param timeout seconds to live
  * @param publicTraffic as the client said, if it did; false demands a token of the sandbox's visitors
+ * @param autoPause whether it is paused at its end instead of killed
+ * @param keepMemory whether that pause keeps its memory
+ * @param autoResume whether traffic resumes it
+ * @param useMemory whether it goes on from the memory that a snapshot kept
  * @param weakest from the metadata key {@code holt.isolation}
  */
 record NewSandbox(
         String template,
         OptionalInt timeout,
         boolean secure,
+        boolean autoPause,
+        boolean keepMemory,
+        boolean autoResume,
+        boolean useMemory,
         Optional<Boolean> internetAccess,
         Optional<Boolean> publicTraffic,
         Egress egress,
@@ -37,6 +47,17 @@ record NewSandbox(
     /** @param body checked against the contract already */
     static NewSandbox read(JsonNode body) {
         refuseUnsupported(body);
+        boolean autoPause = body.path("autoPause").asBoolean(false);
+        boolean keepMemory = body.path("autoPauseMemory").asBoolean(true);
+        boolean autoResume = body.path("autoResume").path("enabled").asBoolean(false);
+        if (!keepMemory && !autoPause) {
+            throw ApiException.invalid("autoPauseMemory", "false needs autoPause: true, whose pause it is about");
+        }
+        if (!keepMemory && autoResume) {
+            throw ApiException.invalid(
+                    "autoPauseMemory",
+                    "false can't be combined with autoResume: without its memory a sandbox is resumed by connect only");
+        }
         JsonNode network = body.path("network");
         Map<String, String> metadata = strings(body.path("metadata"));
         if (metadata.containsKey(ISOLATION)) {
@@ -48,6 +69,10 @@ record NewSandbox(
                 body.path("templateID").asString(),
                 body.has("timeout") ? OptionalInt.of(body.path("timeout").asInt()) : OptionalInt.empty(),
                 body.path("secure").asBoolean(false),
+                autoPause,
+                keepMemory,
+                autoResume,
+                body.path("memory").asBoolean(true),
                 flag(body.path("allow_internet_access")),
                 flag(network.path("allowPublicTraffic")),
                 Egress.read(network),
@@ -58,10 +83,6 @@ record NewSandbox(
     }
 
     private static void refuseUnsupported(JsonNode body) {
-        refuseTrue(body.path("autoPause"), "autoPause");
-        refuseFalse(body.path("autoPauseMemory"), "autoPauseMemory");
-        refuseTrue(body.path("autoResume").path("enabled"), "autoResume.enabled");
-        refuseFalse(body.path("memory"), "memory");
         refuseContent(body.path("mcp"), "mcp");
         refuseContent(body.path("iam").path("tokens"), "iam.tokens");
         refuseContent(body.path("volumeMounts"), "volumeMounts");
@@ -72,16 +93,15 @@ record NewSandbox(
         refuseContent(network.path("httpsPorts"), "network.httpsPorts");
     }
 
-    private static void refuseTrue(JsonNode value, String field) {
-        if (value.asBoolean(false)) {
-            throw ApiException.invalid(field, "true is not supported by this version of Holt");
-        }
+    /** @param timeout seconds to live */
+    Lifecycle lifecycle(int timeout) {
+        Lifecycle.OnTimeout onTimeout = autoPause ? Lifecycle.OnTimeout.PAUSE : Lifecycle.OnTimeout.KILL;
+        return new Lifecycle(onTimeout, keepMemory, autoResume, atLeastASecond(timeout));
     }
 
-    private static void refuseFalse(JsonNode value, String field) {
-        if (!value.asBoolean(true)) {
-            throw ApiException.invalid(field, "false is not supported by this version of Holt");
-        }
+    /** The shortest time that a lifecycle can have. */
+    static Duration atLeastASecond(long seconds) {
+        return Duration.ofSeconds(Math.max(1, seconds));
     }
 
     private static void refuseContent(JsonNode value, String field) {

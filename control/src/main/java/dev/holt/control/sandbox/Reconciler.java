@@ -4,6 +4,7 @@ import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Node;
 import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.NodeListener;
+import dev.holt.nodeapi.Pause;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.time.Clock;
@@ -11,17 +12,21 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps rows in step with the node, which owns what runs. It hears ends as they happen and writes them from one virtual
- * thread, many in a transaction; on start and every minute it compares both sides, because a report may have been missed.
+ * Keeps rows in step with the node, which owns what runs. It hears changes and ends as they happen and writes them from one
+ * virtual thread, many in a transaction; on start and every minute it compares both sides, because a report may have been missed.
  */
 final class Reconciler implements NodeListener, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Reconciler.class);
@@ -32,6 +37,9 @@ final class Reconciler implements NodeListener, AutoCloseable {
     private final Quotas quotas;
     private final Clock clock;
     private final LinkedBlockingQueue<SandboxStore.End> ends = new LinkedBlockingQueue<>();
+    private final LinkedBlockingQueue<SandboxId> changes = new LinkedBlockingQueue<>();
+    private final ReentrantLock draining = new ReentrantLock();
+    private final Map<SandboxId, SandboxStore.Condition> heard = new ConcurrentHashMap<>();
     private final Node.Subscription subscription;
     private final ScheduledThreadPoolExecutor writer = new ScheduledThreadPoolExecutor(
             1, Thread.ofVirtual().name("control-sandbox-ends").factory());
@@ -45,7 +53,7 @@ final class Reconciler implements NodeListener, AutoCloseable {
         // Subscribe first: what ends while we compare is heard.
         this.subscription = node.subscribe(this);
         try {
-            node.list().forEach(quotas::adopt);
+            node.list().forEach(quotas::follow);
             compare(Duration.ZERO);
         } catch (RuntimeException e) {
             close();
@@ -59,8 +67,20 @@ final class Reconciler implements NodeListener, AutoCloseable {
     }
 
     @Override
+    public void changed(SandboxStatus sandbox) {
+        quotas.follow(sandbox);
+        SandboxStore.Condition condition = SandboxStore.Condition.of(sandbox);
+        // A moved deadline is a change, too, but none of the row's.
+        if (!condition.equals(heard.put(sandbox.id(), condition))) {
+            changes.add(sandbox.id());
+            writer.execute(this::drain);
+        }
+    }
+
+    @Override
     public void ended(SandboxId sandbox, EndReason reason, Instant when) {
         quotas.release(sandbox);
+        heard.remove(sandbox);
         ends.add(SandboxStore.End.reported(sandbox, reason, when));
         writer.execute(this::drain);
     }
@@ -72,11 +92,11 @@ final class Reconciler implements NodeListener, AutoCloseable {
      */
     void compare(Duration grace) {
         // Rows first: a sandbox that is recorded after this must not look as if it were gone.
-        Set<SandboxId> rows = store.running();
+        Map<SandboxId, SandboxStore.Condition> rows = store.alive();
         List<SandboxStatus> running = node.list();
         Set<SandboxId> alive = running.stream().map(SandboxStatus::id).collect(Collectors.toUnmodifiableSet());
         Instant now = clock.instant();
-        List<SandboxStore.End> gone = rows.stream()
+        List<SandboxStore.End> gone = rows.keySet().stream()
                 .filter(row -> !alive.contains(row))
                 .map(row -> SandboxStore.End.unobserved(row, now))
                 .toList();
@@ -88,10 +108,16 @@ final class Reconciler implements NodeListener, AutoCloseable {
             gone.forEach(end -> quotas.release(end.sandbox()));
         }
         for (SandboxStatus sandbox : running) {
-            if (!rows.contains(sandbox.id()) && !sandbox.startedAt().isAfter(now.minus(grace))) {
+            quotas.follow(sandbox);
+            SandboxStore.Condition row = rows.get(sandbox.id());
+            if (row != null && !row.equals(SandboxStore.Condition.of(sandbox))) {
+                changes.add(sandbox.id());
+            }
+            if (row == null && !sandbox.startedAt().isAfter(now.minus(grace))) {
                 killOrphan(sandbox.id());
             }
         }
+        writer.execute(this::drain);
     }
 
     private void killOrphan(SandboxId sandbox) {
@@ -103,18 +129,41 @@ final class Reconciler implements NodeListener, AutoCloseable {
         }
     }
 
-    /** Writes every end that waits, in one transaction; what can't be written waits for the next attempt. */
+    /** Writes everything that waits; what can't be written waits for the next attempt. */
     private void drain() {
-        List<SandboxStore.End> batch = new ArrayList<>();
-        ends.drainTo(batch);
+        draining.lock();
+        try {
+            write(
+                    changes,
+                    ids -> store.change(ids.stream()
+                            .distinct()
+                            .flatMap(id -> node.find(id).stream())
+                            .map(this::change)
+                            .toList()));
+            write(ends, store::end);
+        } finally {
+            draining.unlock();
+        }
+    }
+
+    /** As the node tells it when the row is written: reports may have overtaken each other by then. */
+    private SandboxStore.Change change(SandboxStatus sandbox) {
+        Instant when = sandbox.pause().map(Pause::since).orElseGet(clock::instant);
+        return new SandboxStore.Change(
+                sandbox.id(), SandboxStore.Condition.of(sandbox), Quotas.counts(sandbox.state()), when);
+    }
+
+    private <T> void write(LinkedBlockingQueue<T> reports, Consumer<List<T>> writing) {
+        List<T> batch = new ArrayList<>();
+        reports.drainTo(batch);
         if (batch.isEmpty()) {
             return;
         }
         try {
-            store.end(batch);
+            writing.accept(batch);
         } catch (RuntimeException e) {
-            log.error("can't record the end of {} sandboxes; trying again", batch.size(), e);
-            ends.addAll(batch);
+            log.error("can't record what became of {} sandboxes; trying again", batch.size(), e);
+            reports.addAll(batch);
             writer.schedule(this::drain, RETRY.toMillis(), TimeUnit.MILLISECONDS);
         }
     }

@@ -24,6 +24,7 @@ final class SandboxRoutes {
     private static final int DEFAULT_TIMEOUT = 15;
     private static final int DEFAULT_TIMEOUT_V2 = 300;
     private static final String RUNNING = "running";
+    private static final String PAUSED = "paused";
 
     private final Sandboxes sandboxes;
     private final IdempotentCreates idempotent;
@@ -53,9 +54,7 @@ final class SandboxRoutes {
                 Map.entry("getSandbox", this::get),
                 Map.entry("killSandbox", this::kill),
                 Map.entry("setSandboxTimeout", this::setTimeout),
-                Map.entry("refreshSandbox", this::refresh),
-                Map.entry("connectSandbox", this::connect),
-                Map.entry("connectSandboxV2", this::connect));
+                Map.entry("refreshSandbox", this::refresh));
     }
 
     private Answer create(Call call) {
@@ -103,16 +102,10 @@ final class SandboxRoutes {
         return Answer.noContent();
     }
 
-    /** The first version's body has a timeout always; the second's may leave it out. */
-    private Answer connect(Call call) {
-        int timeout = call.body().path("timeout").asInt(DEFAULT_TIMEOUT_V2);
-        SandboxStatus sandbox = sandboxes.extend(call.team(), call.segment("sandboxID"), timeout, "timeout");
-        return Answer.ok(views.connected(sandbox));
-    }
-
     private Answer listRunning(Call call) {
         MetadataFilter filter = call.text("metadata").map(MetadataFilter::parse).orElse(MetadataFilter.NONE);
-        return Answer.ok(sandboxes.running(call.team()).stream()
+        return Answer.ok(sandboxes.all(call.team()).stream()
+                .filter(sandbox -> sandbox.state().countsAsRunning())
                 .filter(sandbox -> filter.matches(SandboxViews.metadata(sandbox)))
                 .sorted(Comparator.comparing(SandboxRoutes::place).reversed())
                 .map(views::listed)
@@ -125,20 +118,22 @@ final class SandboxRoutes {
         Optional<TemplateFilter> template = call.text("template").map(text -> template(call.team(), text));
         List<String> states = call.list("state");
         boolean wantsRunning = states.isEmpty() || states.contains(RUNNING);
-        // Nothing is paused in this version, so a list of paused sandboxes is an empty one.
-        List<SandboxStatus> matching = wantsRunning
-                ? sandboxes.running(call.team()).stream()
-                        .filter(sandbox -> filter.matches(SandboxViews.metadata(sandbox)))
-                        .filter(sandbox ->
-                                startedAfter.isEmpty() || !sandbox.startedAt().isBefore(startedAfter.get()))
-                        .filter(sandbox -> template.isEmpty() || template.get().matches(sandbox))
-                        .toList()
-                : List.of();
+        boolean wantsPaused = states.isEmpty() || states.contains(PAUSED);
+        List<SandboxStatus> matching = sandboxes.all(call.team()).stream()
+                .filter(sandbox -> sandbox.state().countsAsRunning() ? wantsRunning : wantsPaused)
+                .filter(sandbox -> filter.matches(SandboxViews.metadata(sandbox)))
+                .filter(sandbox ->
+                        startedAfter.isEmpty() || !sandbox.startedAt().isBefore(startedAfter.get()))
+                .filter(sandbox -> template.isEmpty() || template.get().matches(sandbox))
+                .toList();
         PageToken.Page<SandboxStatus> page =
                 PageToken.page(call, matching, call.text("order").orElse("desc").equals("desc"), SandboxRoutes::place);
         Answer answer = page.withNextToken()
                 .apply(Answer.ok(page.entries().stream().map(views::listed).toList()));
-        return wantsRunning ? answer.withHeader("X-Total-Running", Integer.toString(matching.size())) : answer;
+        long running = matching.stream()
+                .filter(sandbox -> sandbox.state().countsAsRunning())
+                .count();
+        return wantsRunning ? answer.withHeader("X-Total-Running", Long.toString(running)) : answer;
     }
 
     private record TemplateFilter(Optional<TemplateId> template) {
@@ -150,8 +145,8 @@ final class SandboxRoutes {
     /** A template that the team does not know has no sandboxes to list. */
     private TemplateFilter template(Team team, String text) {
         try {
-            return new TemplateFilter(
-                    Optional.of(templates.lookUp(text, team, "template").id()));
+            return new TemplateFilter(Optional.of(
+                    templates.resolveWithoutTag(text, team, "template").id()));
         } catch (ApiException e) {
             if (e.status() == 404) {
                 return new TemplateFilter(Optional.empty());

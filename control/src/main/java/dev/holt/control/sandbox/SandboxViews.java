@@ -3,8 +3,12 @@ package dev.holt.control.sandbox;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import dev.holt.control.template.Template;
 import dev.holt.control.template.Templates;
+import dev.holt.nodeapi.MemoryKept;
 import dev.holt.nodeapi.MetricSample;
 import dev.holt.nodeapi.NetworkPolicy;
+import dev.holt.nodeapi.Pause;
+import dev.holt.nodeapi.Resumed;
+import dev.holt.nodeapi.SandboxEvent;
 import dev.holt.nodeapi.SandboxStatus;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -19,6 +23,7 @@ final class SandboxViews {
     private static final String CLIENT = "holt";
 
     private static final String RUNNING = "running";
+    private static final String PAUSED = "paused";
 
     private final Templates templates;
     private final SandboxSettings settings;
@@ -51,7 +56,18 @@ final class SandboxViews {
             Map<String, String> metadata,
             String state,
             String envdVersion,
-            List<Object> volumeMounts) {}
+            List<Object> volumeMounts,
+            Condition holt) {}
+
+    /** What of a sandbox's state E2B's two words can't tell. */
+    record Condition(String state, Optional<String> memory, Optional<Instant> pausedAt, Optional<String> problem) {}
+
+    /** How a sandbox came to run. */
+    record Return(String way, Optional<String> fallback) {}
+
+    record Resumption(@JsonUnwrapped Connected connected, Return holt) {}
+
+    record Event(Instant timestamp, String type, String message, Map<String, String> fields) {}
 
     record Network(
             boolean allowPublicTraffic,
@@ -64,6 +80,7 @@ final class SandboxViews {
     record Detail(
             @JsonUnwrapped Listed listed,
             Optional<String> envdAccessToken,
+            Optional<String> pauseMode,
             Optional<Boolean> allowInternetAccess,
             Optional<String> domain,
             Network network,
@@ -99,14 +116,20 @@ final class SandboxViews {
                 CLIENT,
                 alias(sandbox),
                 time(sandbox.startedAt()),
-                time(sandbox.deadline()),
+                // E2B's clients see the time of the pause here, as a paused sandbox has no end ahead.
+                time(sandbox.pause().map(Pause::since).orElse(sandbox.deadline())),
                 sandbox.resources().cpuCount(),
                 sandbox.resources().memoryMegabytes(),
                 sandbox.resources().diskMegabytes(),
                 metadata(sandbox),
-                RUNNING,
+                sandbox.state().countsAsRunning() ? RUNNING : PAUSED,
                 settings.envdVersion(),
-                List.of());
+                List.of(),
+                new Condition(
+                        sandbox.state().wireName(),
+                        sandbox.pause().map(pause -> pause.memory().wireName()),
+                        sandbox.pause().map(pause -> time(pause.since())),
+                        sandbox.problem()));
     }
 
     Detail detail(SandboxStatus sandbox, Optional<Boolean> internetAccess) {
@@ -114,6 +137,7 @@ final class SandboxViews {
         return new Detail(
                 listed(sandbox),
                 sandbox.accessToken(),
+                sandbox.pause().map(pause -> pause.memory() == MemoryKept.NONE ? "filesystem" : "full"),
                 internetAccess,
                 settings.domain(),
                 new Network(
@@ -121,7 +145,18 @@ final class SandboxViews {
                         network.allowOut(),
                         network.denyOut(),
                         network.maskRequestHost()),
-                new Lifecycle(false, "kill"));
+                new Lifecycle(
+                        sandbox.lifecycle().autoResume(),
+                        sandbox.lifecycle().onTimeout().wireName()));
+    }
+
+    Resumption resumption(Resumed resumed) {
+        return new Resumption(
+                connected(resumed.sandbox()), new Return(resumed.way().wireName(), resumed.fallback()));
+    }
+
+    static Event event(SandboxEvent event) {
+        return new Event(time(event.time()), event.type().wireName(), event.message(), new TreeMap<>(event.fields()));
     }
 
     Metric metric(MetricSample sample) {

@@ -70,7 +70,7 @@ public final class Sandboxes {
     }
 
     /**
-     * Makes a sandbox. In order: reserve the quota, ask the node, record. What fails undoes what came before it.
+     * Makes the sandbox that a client wants.
      *
      * @param timeout seconds to live
      * @param requestId the node makes one sandbox for it, however often it is asked
@@ -83,6 +83,10 @@ public final class Sandboxes {
             UUID requestId,
             Optional<SandboxRow.Idempotency> idempotency) {
         Template template = templates.resolve(wanted.template(), team, "templateID");
+        template.problem().ifPresent(problem -> {
+            throw ApiException.notFound(
+                    "templateID: nothing can start from '" + Validator.shorten(wanted.template()) + "': " + problem);
+        });
         boolean open = wanted.publicTraffic().orElse(true);
         if (!open && !secure) {
             throw ApiException.invalid("network.allowPublicTraffic", "false needs secure: true");
@@ -103,16 +107,34 @@ public final class Sandboxes {
                         wanted.egress().denied(),
                         open ? Optional.empty() : Optional.of(token()),
                         wanted.maskRequestHost()),
+                wanted.lifecycle(timeout),
+                wanted.useMemory(),
                 stronger(wanted.weakest().orElse(Isolation.CONTAINER), settings.weakestIsolation()),
                 Optional.empty());
-        try (Quotas.Reservation room = quotas.reserve(team, template.resources())) {
+        return make(
+                team,
+                request,
+                new SandboxStore.Extras(secure, wanted.internetAccess(), wanted.publicTraffic()),
+                idempotency);
+    }
+
+    /**
+     * Makes a sandbox that is described to the end. In order: reserve the quota, ask the node, record. What fails undoes what
+     * came before it.
+     */
+    SandboxStatus make(
+            Team team,
+            CreateSandbox request,
+            SandboxStore.Extras extras,
+            Optional<SandboxRow.Idempotency> idempotency) {
+        try (Quotas.Reservation room = quotas.reserve(team, request.resources())) {
             SandboxStatus sandbox = start(request);
             room.holdFor(sandbox.id());
             record(new SandboxRow(
                     sandbox,
-                    secure,
-                    wanted.internetAccess(),
-                    wanted.publicTraffic(),
+                    extras.secure(),
+                    extras.internetAccess(),
+                    extras.publicTraffic(),
                     settings.envdVersion(),
                     idempotency));
             return sandbox;
@@ -155,8 +177,8 @@ public final class Sandboxes {
         }
     }
 
-    /** @throws ApiException 404 for a sandbox that does not run or is another team's, 400 for what can't be an id */
-    SandboxStatus get(Team team, String text) {
+    /** @throws ApiException 404 for a sandbox that has ended or is another team's, 400 for what can't be an id */
+    public SandboxStatus get(Team team, String text) {
         return find(team, text).orElseThrow(() -> unknown(text));
     }
 
@@ -166,8 +188,21 @@ public final class Sandboxes {
                 .filter(found -> found.teamId().equals(team.id()));
     }
 
-    /** Every running sandbox of a team, in no order. */
-    List<SandboxStatus> running(Team team) {
+    /**
+     * The id of a sandbox that the team has or had.
+     *
+     * @throws ApiException 404 for one that it never had, 400 for what can't be an id
+     */
+    SandboxId knownId(Team team, String text) {
+        SandboxId id = SandboxReference.parse(text).orElseThrow(() -> unknown(text));
+        if (find(team, text).isEmpty() && !store.owned(team.id(), id)) {
+            throw unknown(text);
+        }
+        return id;
+    }
+
+    /** Every sandbox of a team that has not ended, in no order. */
+    List<SandboxStatus> all(Team team) {
         return node.list().stream()
                 .filter(sandbox -> sandbox.teamId().equals(team.id()))
                 .toList();
@@ -182,37 +217,70 @@ public final class Sandboxes {
         }
     }
 
-    /** Moves the end to {@code seconds} from now, or to the latest that the team's quota allows if that is earlier. */
+    /**
+     * Moves the end of a running sandbox to {@code seconds} from now, or to the latest that the team's quota allows if that is
+     * earlier.
+     */
     SandboxStatus setTimeout(Team team, String text, int seconds) {
-        return move(get(team, text), text, deadline(team, text, seconds, "timeout"));
+        SandboxStatus sandbox = running(team, text);
+        lifetime(team, seconds, "timeout");
+        return move(sandbox, end(team, sandbox, seconds), seconds);
     }
 
     /** As {@link #setTimeout}, but never to an earlier end. */
     SandboxStatus extend(Team team, String text, int seconds, String field) {
-        SandboxStatus sandbox = get(team, text);
-        Instant wanted = deadline(team, text, seconds, field);
-        return wanted.isAfter(sandbox.deadline()) ? move(sandbox, text, wanted) : sandbox;
+        SandboxStatus sandbox = running(team, text);
+        lifetime(team, seconds, field);
+        Instant end = end(team, sandbox, seconds);
+        return end.isAfter(sandbox.deadline()) ? move(sandbox, end, seconds) : sandbox;
     }
 
-    private Instant deadline(Team team, String text, int seconds, String field) {
-        Instant wanted = clock.instant().plusSeconds(lifetime(team, seconds, field));
-        Instant latest = get(team, text).startedAt().plus(team.quotas().lifetime());
+    /** E2B answers 404, too, when the end of a paused sandbox is to be moved. */
+    private SandboxStatus running(Team team, String text) {
+        SandboxStatus sandbox = get(team, text);
+        if (!Quotas.counts(sandbox.state())) {
+            throw ApiException.notFound("sandbox " + sandbox.id() + " is "
+                    + sandbox.state().wireName() + " and has no end to move: connect to it first");
+        }
+        return sandbox;
+    }
+
+    /**
+     * When a running sandbox ends that is to live {@code seconds} from now: the quota, which counts from its start or last
+     * resume, may have it end earlier.
+     */
+    Instant end(Team team, SandboxStatus sandbox, int seconds) {
+        Instant since = store.resumedAt(sandbox.id())
+                .filter(resumed -> resumed.isAfter(sandbox.startedAt()))
+                .orElse(sandbox.startedAt());
+        Instant wanted = clock.instant().plusSeconds(seconds);
+        Instant latest = since.plus(team.quotas().lifetime());
         return wanted.isAfter(latest) ? latest : wanted;
     }
 
-    private SandboxStatus move(SandboxStatus sandbox, String text, Instant deadline) {
+    /** @throws ApiException 404 when it has ended or is paused by now, 409 in transition */
+    SandboxStatus move(SandboxStatus sandbox, Instant end, int seconds) {
         try {
-            return node.setDeadline(sandbox.id(), deadline);
+            return node.setDeadline(sandbox.id(), end, NewSandbox.atLeastASecond(seconds));
         } catch (NodeException e) {
-            throw e.kind() == NodeException.Kind.NOT_FOUND ? unknown(text) : e;
+            throw switch (e.kind()) {
+                case NOT_FOUND -> unknown(sandbox.id().value());
+                case CONFLICT ->
+                    node.find(sandbox.id())
+                            .filter(now -> !Quotas.counts(now.state()))
+                            .map(now -> new ApiException(404, String.valueOf(e.getMessage())))
+                            .orElseGet(() -> new ApiException(409, String.valueOf(e.getMessage())));
+                default -> e;
+            };
         }
     }
 
-    static ApiException unknown(String text) {
+    /** The answer for a sandbox that is not there, or not the caller's. */
+    public static ApiException unknown(String text) {
         return ApiException.notFound("sandbox " + Validator.shorten(text) + " not found");
     }
 
-    private static int lifetime(Team team, int seconds, String field) {
+    static int lifetime(Team team, int seconds, String field) {
         Duration most = team.quotas().lifetime();
         if (seconds > most.toSeconds()) {
             throw ApiException.invalid(
@@ -227,7 +295,7 @@ public final class Sandboxes {
         return one.atLeast(other) ? one : other;
     }
 
-    private String token() {
+    String token() {
         byte[] bytes = new byte[TOKEN_BYTES];
         random.nextBytes(bytes);
         return HexFormat.of().formatHex(bytes);

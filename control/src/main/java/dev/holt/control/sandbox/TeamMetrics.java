@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.PriorityQueue;
 
 /**
- * How many sandboxes a team had at a time, and how fast it started them, worked out from the sandboxes table: exact for
- * every moment that the table remembers, without sampling.
+ * How many sandboxes a team had running at a time, and how fast it started them, worked out from the sandboxes table: exact
+ * for every moment that the table remembers, without sampling. A resume is no start.
  */
 final class TeamMetrics {
     private static final Duration DEFAULT_INTERVAL = Duration.ofDays(7);
@@ -93,7 +93,7 @@ final class TeamMetrics {
             while (next < spans.size() && spans.get(next).start() <= time) {
                 SandboxStore.Span span = spans.get(next++);
                 running++;
-                started += span.start() > time - step ? 1 : 0;
+                started += span.first() && span.start() > time - step ? 1 : 0;
                 span.end().ifPresent(ends::add);
             }
             while (!ends.isEmpty() && ends.element() <= time) {
@@ -130,6 +130,7 @@ final class TeamMetrics {
     /** @param spans by start */
     static Maximum fastestStart(List<SandboxStore.Span> spans, long start) {
         List<Long> starts = spans.stream()
+                .filter(SandboxStore.Span::first)
                 .map(SandboxStore.Span::start)
                 .filter(time -> time >= start)
                 .toList();

@@ -30,14 +30,12 @@ final class TelemetryRoutes {
 
     private final Node node;
     private final Sandboxes sandboxes;
-    private final SandboxStore store;
     private final SandboxViews views;
     private final Clock clock;
 
-    TelemetryRoutes(Node node, Sandboxes sandboxes, SandboxStore store, SandboxViews views, Clock clock) {
+    TelemetryRoutes(Node node, Sandboxes sandboxes, SandboxViews views, Clock clock) {
         this.node = node;
         this.sandboxes = sandboxes;
-        this.store = store;
         this.views = views;
         this.clock = clock;
     }
@@ -96,7 +94,7 @@ final class TelemetryRoutes {
     }
 
     private List<LogEntry> lines(Call call, Query query) {
-        SandboxId sandbox = loggedSandbox(call);
+        SandboxId sandbox = sandboxes.knownId(call.team(), call.segment("sandboxID"));
         int limit = (int) call.number("limit").orElse(DEFAULT_LIMIT);
         if (limit == 0) {
             return List.of();
@@ -109,16 +107,6 @@ final class TelemetryRoutes {
             }
             throw e;
         }
-    }
-
-    private SandboxId loggedSandbox(Call call) {
-        String text = call.segment("sandboxID");
-        SandboxId id = SandboxReference.parse(text).orElseThrow(() -> Sandboxes.unknown(text));
-        if (sandboxes.find(call.team(), text).isEmpty()
-                && !store.owned(call.team().id(), id)) {
-            throw Sandboxes.unknown(text);
-        }
-        return id;
     }
 
     private Answer metrics(Call call) {

@@ -7,14 +7,17 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** What a client calls a template: {@code [namespace/]name[:tag]}, upper case taken as lower. */
-record TemplateName(Optional<String> namespace, String name, Optional<String> tag) {
+/** What a client calls a template or a snapshot: {@code [namespace/]name[:tag]}, upper case taken as lower. */
+public record TemplateName(Optional<String> namespace, String name, Optional<String> tag) {
+    /** What a name without a tag means. */
+    public static final String DEFAULT_TAG = "default";
+
     private static final Pattern VALID =
-            Pattern.compile("(?:([a-z0-9_-]{1,64})/)?([a-z0-9][a-z0-9_-]{0,63})(?::([a-z0-9._-]{1,128}))?");
+            Pattern.compile("(?:([a-z0-9_-]{1,64})/)?([a-z0-9][a-z0-9_-]{0,127})(?::([a-z0-9._-]{1,128}))?");
 
     /** @throws ApiException 400 that names {@code field} */
-    static TemplateName parse(String text, String field) {
-        Matcher matcher = VALID.matcher(text.toLowerCase(Locale.ROOT));
+    public static TemplateName parse(String text, String field) {
+        Matcher matcher = VALID.matcher(text.strip().toLowerCase(Locale.ROOT));
         if (!matcher.matches()) {
             throw ApiException.invalid(
                     field,
@@ -23,5 +26,10 @@ record TemplateName(Optional<String> namespace, String name, Optional<String> ta
         }
         return new TemplateName(
                 Optional.ofNullable(matcher.group(1)), matcher.group(2), Optional.ofNullable(matcher.group(3)));
+    }
+
+    /** The tag, said or not. */
+    public String tagOrDefault() {
+        return tag.orElse(DEFAULT_TAG);
     }
 }

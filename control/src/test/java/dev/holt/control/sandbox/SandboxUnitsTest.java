@@ -26,7 +26,7 @@ class SandboxUnitsTest {
 
     @Test
     void roomIsGivenBackOnceHoweverOftenItIsReturned() {
-        Quotas quotas = new Quotas();
+        Quotas quotas = new Quotas(id -> true);
         Team team = team(2);
         SandboxId id = SandboxId.random(new SecureRandom());
         Quotas.Reservation first = quotas.reserve(team, SMALL);
@@ -47,7 +47,7 @@ class SandboxUnitsTest {
 
     @Test
     void anIdempotentCreateTakesRoomOnce() {
-        Quotas quotas = new Quotas();
+        Quotas quotas = new Quotas(id -> true);
         SandboxId id = SandboxId.random(new SecureRandom());
         for (int i = 0; i < 3; i++) {
             try (Quotas.Reservation room = quotas.reserve(team(2), SMALL)) {
@@ -97,10 +97,10 @@ class SandboxUnitsTest {
     @Test
     void metricsAreExact() {
         List<SandboxStore.Span> spans = List.of(
-                new SandboxStore.Span(0, Optional.of(20_000L)),
-                new SandboxStore.Span(10_000, Optional.of(40_000L)),
-                new SandboxStore.Span(20_000, Optional.empty()),
-                new SandboxStore.Span(100_000, Optional.empty()));
+                new SandboxStore.Span(0, Optional.of(20_000L), true),
+                new SandboxStore.Span(10_000, Optional.of(40_000L), true),
+                new SandboxStore.Span(20_000, Optional.empty(), true),
+                new SandboxStore.Span(100_000, Optional.empty(), true));
         assertThat(TeamMetrics.points(spans, 5_000, 30_000).stream().map(TeamMetrics.Point::concurrentSandboxes))
                 .containsExactly(1, 2, 2, 2, 2, 2);
         assertThat(TeamMetrics.points(spans, 5_000, 30_000).stream().map(TeamMetrics.Point::sandboxStartRate))

@@ -19,6 +19,9 @@ import org.eclipse.jetty.util.Callback;
 public final class Relay implements AutoCloseable {
     private static final Set<String> REPEATABLE = Set.of("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE");
 
+    /** A sandbox that is paused as soon as it has been resumed is not resumed for ever. */
+    private static final int MOST_WAKINGS = 3;
+
     private final Node node;
     private final int mostExchanges;
     private final Map<SandboxId, UpstreamConnections> sandboxes = new ConcurrentHashMap<>();
@@ -31,12 +34,20 @@ public final class Relay implements AutoCloseable {
         this.sweeper = Thread.ofVirtual().name("edge-sweeper").start(this::sweepForever);
     }
 
+    /** Asked when a sandbox turns out not to run: whether it does now. */
+    @FunctionalInterface
+    public interface Awakener {
+        boolean awake();
+    }
+
     /**
      * Relays one request and completes its callback, or throws and leaves it alone.
      *
+     * @param awakener has the sandbox run if it stopped meanwhile; nothing of the request is lost by that
      * @throws RelayFailure when nothing was answered
      */
-    public void relay(Destination to, Request request, Response response, Callback callback) throws RelayFailure {
+    public void relay(Destination to, Request request, Response response, Callback callback, Awakener awakener)
+            throws RelayFailure {
         if (request.getMethod().equals("CONNECT")) {
             Response.writeError(request, response, callback, 405);
             return;
@@ -56,7 +67,7 @@ public final class Relay implements AutoCloseable {
         RequestBody body = new RequestBody(request);
         try {
             body.peek();
-            tunnel = relay(to, request, response, callback, body, connections, lease);
+            tunnel = relay(to, request, response, callback, body, connections, awakener, lease);
         } catch (IOException clientGone) {
             callback.failed(clientGone);
         } finally {
@@ -74,6 +85,7 @@ public final class Relay implements AutoCloseable {
             Callback callback,
             RequestBody body,
             UpstreamConnections connections,
+            Awakener awakener,
             Runnable lease)
             throws RelayFailure {
         String upgrade = RequestHead.upgrade(request);
@@ -86,11 +98,32 @@ public final class Relay implements AutoCloseable {
                 // The server had closed it; nothing came back, so a new connection may try once.
             }
         }
-        UpstreamConnection fresh = connections.dial(to.port());
+        UpstreamConnection fresh = dial(to, connections, awakener);
         try {
             return new Exchange(to, request, response, callback, body, fresh, upgrade).run(lease);
         } catch (Exchange.StaleConnection failure) {
             throw Exchange.noAnswer(failure);
+        }
+    }
+
+    private static UpstreamConnection dial(Destination to, UpstreamConnections connections, Awakener awakener)
+            throws RelayFailure {
+        for (int waking = 0; ; waking++) {
+            try {
+                return connections.dial(to.port());
+            } catch (RelayFailure failure) {
+                if (failure.kind() != RelayFailure.Kind.NOT_RUNNING || waking == MOST_WAKINGS || !awakener.awake()) {
+                    throw failure;
+                }
+            }
+        }
+    }
+
+    /** Cuts every connection to a sandbox that does not run for now: what it was connected to is not there any more. */
+    public void sandboxRests(SandboxId sandbox) {
+        UpstreamConnections connections = sandboxes.get(sandbox);
+        if (connections != null) {
+            Thread.startVirtualThread(connections.cut());
         }
     }
 

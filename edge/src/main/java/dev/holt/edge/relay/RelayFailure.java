@@ -8,6 +8,8 @@ public final class RelayFailure extends Exception {
     public enum Kind {
         /** The sandbox is gone. */
         NO_SANDBOX,
+        /** The sandbox does not run and was not made to. */
+        NOT_RUNNING,
         /** Nothing listens on the port. */
         PORT_CLOSED,
         /** The sandbox has as many exchanges under way as it may. */

@@ -37,6 +37,9 @@ final class UpstreamConnections {
     private int exchanges;
     private boolean ended;
 
+    /** How often all were cut. A connection that was opened before a cut and comes after it is dead as well. */
+    private int cuts;
+
     UpstreamConnections(Node node, SandboxId sandbox) {
         this.node = node;
         this.sandbox = sandbox;
@@ -120,9 +123,11 @@ final class UpstreamConnections {
                 }
                 pause(DIAL_AGAIN_AFTER_MILLIS[attempt]);
             } catch (NodeException failure) {
-                RelayFailure.Kind kind = failure.kind() == NodeException.Kind.NOT_FOUND
-                        ? RelayFailure.Kind.NO_SANDBOX
-                        : RelayFailure.Kind.BAD_SERVER;
+                RelayFailure.Kind kind = switch (failure.kind()) {
+                    case NOT_FOUND -> RelayFailure.Kind.NO_SANDBOX;
+                    case CONFLICT -> RelayFailure.Kind.NOT_RUNNING;
+                    default -> RelayFailure.Kind.BAD_SERVER;
+                };
                 throw new RelayFailure(kind, "The sandbox can't be reached at the moment", failure);
             } catch (IOException failure) {
                 throw new RelayFailure(
@@ -132,6 +137,7 @@ final class UpstreamConnections {
     }
 
     private UpstreamConnection connect(int port) throws IOException {
+        int before = cuts();
         Socket socket = node.open(sandbox, port);
         UpstreamConnection connection;
         try {
@@ -140,16 +146,24 @@ final class UpstreamConnections {
             socket.close();
             throw failure;
         }
-        boolean refused;
+        boolean over;
+        boolean rests;
         lock.lock();
         try {
-            refused = ended || !open.add(connection);
+            over = ended;
+            rests = cuts != before;
+            if (!over && !rests) {
+                open.add(connection);
+            }
         } finally {
             lock.unlock();
         }
-        if (refused) {
+        if (over || rests) {
             connection.close();
-            throw new IOException("the sandbox ended");
+            if (over) {
+                throw new IOException("the sandbox ended");
+            }
+            throw new NodeException(NodeException.Kind.CONFLICT, "sandbox " + sandbox + " stopped running");
         }
         return connection;
     }
@@ -184,6 +198,29 @@ final class UpstreamConnections {
         }
         old.forEach(UpstreamConnection::close);
         return unused;
+    }
+
+    private int cuts() {
+        lock.lock();
+        try {
+            return cuts;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Takes every connection out of use; what is returned closes them. Later ones are fine. */
+    Runnable cut() {
+        List<UpstreamConnection> all;
+        lock.lock();
+        try {
+            cuts++;
+            idle.clear();
+            all = List.copyOf(open);
+        } finally {
+            lock.unlock();
+        }
+        return () -> all.forEach(UpstreamConnection::close);
     }
 
     /** Cuts every connection, now and to come: the sandbox is gone. */

@@ -2,6 +2,7 @@ package dev.holt.node.envd;
 
 import dev.holt.node.guest.Errno;
 import dev.holt.node.guest.GuestAgent;
+import dev.holt.node.guest.GuestCutOff;
 import dev.holt.node.guest.GuestFailure;
 import dev.holt.node.guest.GuestUnreachable;
 import dev.holt.node.guest.ProcessStream;
@@ -231,6 +232,9 @@ final class RunningProcess {
                 if (until.isOver()) {
                     return false;
                 }
+            } catch (GuestCutOff cut) {
+                cutOff(cut);
+                return true;
             } catch (GuestUnreachable broken) {
                 if (!attachAgain()) {
                     return true;
@@ -334,6 +338,9 @@ final class RunningProcess {
                 }
                 again.close();
                 return false;
+            } catch (GuestCutOff cut) {
+                cutOff(cut);
+                return false;
             } catch (GuestUnreachable notYet) {
                 try {
                     Thread.sleep(REATTACH_STEP);
@@ -347,6 +354,23 @@ final class RunningProcess {
         }
         lose();
         return false;
+    }
+
+    /** Tells every subscriber that nothing more comes, and why; the process is there for whoever asks when that can be asked again. */
+    private void cutOff(GuestCutOff cut) {
+        lock.lock();
+        try {
+            if (stream != null) {
+                stream.close();
+                stream = null;
+            }
+        } finally {
+            lock.unlock();
+        }
+        failInputs();
+        ConnectFailure failure = GuestErrors.toConnect(cut);
+        subscribers.forEach(subscriber -> subscriber.fail(failure));
+        subscribers.clear();
     }
 
     private void failInputs() {

@@ -1,6 +1,7 @@
 package dev.holt.node.envd;
 
 import dev.holt.node.guest.ProcessStream;
+import dev.holt.wire.connect.ConnectFailure;
 import dev.holt.wire.process.ProcessEvent;
 import java.io.IOException;
 import java.time.Duration;
@@ -14,7 +15,7 @@ final class Subscriber {
     enum State {
         /** It is being told. */
         OPEN,
-        /** It was told everything, the end included. */
+        /** It was told everything, the end included, or an error in its place. */
         TOLD,
         /** Its client went away. */
         GONE,
@@ -51,6 +52,12 @@ final class Subscriber {
     void end(ProcessEvent.EndEvent end) {
         answer.add(ProcessEvents.end(answer.format(), end));
         write(answer::end);
+        become(State.TOLD);
+    }
+
+    /** The stream ends with an error. */
+    void fail(ConnectFailure failure) {
+        write(() -> answer.end(failure));
         become(State.TOLD);
     }
 

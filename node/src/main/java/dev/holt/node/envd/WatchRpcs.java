@@ -3,6 +3,7 @@ package dev.holt.node.envd;
 import com.google.protobuf.Message;
 import dev.holt.http.ClientWatch;
 import dev.holt.node.guest.GuestAgent;
+import dev.holt.node.guest.GuestCutOff;
 import dev.holt.node.guest.GuestUnreachable;
 import dev.holt.node.guest.WatchStream;
 import dev.holt.wire.connect.ConnectCode;
@@ -51,6 +52,8 @@ final class WatchRpcs {
             answer.flush();
             try (ClientWatch client = ClientWatch.watch(call.request(), watch::close)) {
                 tell(call, watch, answer);
+            } catch (GuestCutOff cut) {
+                throw cut; // for the client to be told
             } catch (GuestUnreachable gone) {
                 // Either the client went away and the watch was closed for that, or the sandbox did.
                 throw new BrokenStreamException("the watch broke off", gone);

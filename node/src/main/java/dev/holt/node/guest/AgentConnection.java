@@ -25,8 +25,12 @@ final class AgentConnection implements AutoCloseable {
     private final InputStream stream;
     private final Runnable onClose;
 
+    /** Why we closed it, if that is worth telling whoever uses it. */
+    private volatile @Nullable String closedBecause;
+
     private @Nullable ByteBuffer unsentHello;
-    private boolean welcomed;
+    /** That of the agent; 0 until it is known. */
+    private int version;
     /** OK frames that are still to come and of no interest. */
     private int unreadOks;
 
@@ -43,7 +47,7 @@ final class AgentConnection implements AutoCloseable {
         this.unsentHello = new FrameBuilder()
                 .frame(FrameType.HELLO)
                 .u32(FrameType.MAGIC)
-                .u16(FrameType.VERSION)
+                .u16(FrameType.GREETING_VERSION)
                 .raw(HexFormat.of().parseHex(token.hex()))
                 .build();
     }
@@ -110,7 +114,7 @@ final class AgentConnection implements AutoCloseable {
     /** The next frame, or null when none began within {@code patience}; zero waits as long as it takes. */
     @Nullable
     Frame poll(Duration patience) {
-        if (!welcomed) {
+        if (version == 0) {
             Frame welcome = pollAny(patience);
             if (welcome == null) {
                 return null;
@@ -135,14 +139,19 @@ final class AgentConnection implements AutoCloseable {
 
     private void checkWelcome(Frame frame) {
         Payload payload = frame.expect(FrameType.WELCOME).payload();
-        int version = payload.u16();
+        int told = payload.u16();
         payload.text();
         payload.text();
         payload.end();
-        if (version != FrameType.VERSION) {
-            throw GuestFailure.protocol("version " + version);
+        if (told == 0) {
+            throw GuestFailure.protocol("version 0");
         }
-        welcomed = true;
+        version = told;
+    }
+
+    /** The protocol's version that the agent speaks; 0 until it has answered something. */
+    int version() {
+        return version;
     }
 
     private @Nullable Frame pollAny(Duration patience) {
@@ -314,12 +323,22 @@ final class AgentConnection implements AutoCloseable {
 
     private GuestUnreachable ended() {
         close();
-        return new GuestUnreachable("the guest agent closed the connection");
+        String reason = closedBecause;
+        return new GuestUnreachable(reason == null ? "the guest agent closed the connection" : reason);
     }
 
     private GuestUnreachable broken(IOException failure) {
         close();
-        return new GuestUnreachable("the connection to the guest agent broke", failure);
+        String reason = closedBecause;
+        return reason == null
+                ? new GuestUnreachable("the connection to the guest agent broke", failure)
+                : new GuestUnreachable(reason);
+    }
+
+    /** Breaks off whatever is done with it, which fails with this reason. */
+    void close(String because) {
+        closedBecause = because;
+        close();
     }
 
     @Override

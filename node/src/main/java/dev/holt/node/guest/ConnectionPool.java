@@ -6,27 +6,54 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The connections to one agent. Whoever takes one gives it back when it is unary again, or closes it. Few are kept, and none
  * for long: an idle sandbox has none at all.
+ *
+ * <p>While it is held nobody gets one, and those that are out are waited for, then closed: a checkpoint would break them at any byte.
  */
 final class ConnectionPool implements AutoCloseable {
     private static final int IDLE_MAXIMUM = 4;
     private static final Duration IDLE_TIME = Duration.ofSeconds(20);
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
+    /** How long somebody waits for a connection while they are held: longer than any capture should take. */
+    private static final Duration HELD_MAXIMUM = Duration.ofSeconds(60);
 
     private final InetSocketAddress address;
-    private final AgentToken token;
     private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
     private final Deque<Idle> idle = new ArrayDeque<>();
+    /** All of them. */
     private final Set<AgentConnection> open = new HashSet<>();
+    /** Those that a request is out on, streams not among them. */
+    private final Set<AgentConnection> busy = new HashSet<>();
+
+    private final Set<AgentStream> streams = new LinkedHashSet<>();
+    private volatile AgentToken token;
+    /** How many are being made for requests. */
+    private int connecting;
+
     private boolean reaping;
-    private boolean closed;
+    private Gate gate = Gate.OPEN;
+    private String reason = "";
+
+    private enum Gate {
+        OPEN,
+        /** Whoever wants a connection waits. */
+        HELD,
+        /** Nobody gets one until it is opened again. */
+        CUT,
+        /** For good. */
+        CLOSED
+    }
 
     private record Idle(AgentConnection connection, long since) {}
 
@@ -35,24 +62,64 @@ final class ConnectionPool implements AutoCloseable {
         this.token = token;
     }
 
+    /** What the agent demands from now on; answers what it demanded before. */
+    AgentToken token(AgentToken next) {
+        AgentToken former = token;
+        token = next;
+        return former;
+    }
+
     /** A connection that was good a moment ago, or a new one. */
     AgentConnection take() {
-        for (Idle kept = pollIdle(); kept != null; kept = pollIdle()) {
-            if (kept.connection.isAlive()) {
-                return kept.connection;
+        for (AgentConnection kept = pollIdle(); kept != null; kept = pollIdle()) {
+            if (kept.isAlive()) {
+                return kept;
             }
-            kept.connection.close();
+            kept.close();
         }
         return connect(CONNECT_TIMEOUT);
     }
 
     /** A new connection. */
     AgentConnection connect(Duration timeout) {
+        while (!enter()) {
+            awaitOpen();
+        }
+        @Nullable AgentConnection connection = null;
+        try {
+            connection = open(timeout);
+            return connection;
+        } finally {
+            lock.lock();
+            try {
+                connecting--;
+                if (connection != null) {
+                    busy.add(connection);
+                }
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private boolean enter() {
+        lock.lock();
+        try {
+            connecting += gate == Gate.OPEN ? 1 : 0;
+            return gate == Gate.OPEN;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** One for whoever holds the others. */
+    AgentConnection open(Duration timeout) {
         Holder holder = new Holder();
         AgentConnection connection = AgentConnection.open(address, token, timeout, holder::closed);
         lock.lock();
         try {
-            if (!closed) {
+            if (gate != Gate.CLOSED) {
                 holder.connection = connection;
                 open.add(connection);
                 return connection;
@@ -61,7 +128,11 @@ final class ConnectionPool implements AutoCloseable {
             lock.unlock();
         }
         connection.close();
-        throw new GuestUnreachable("this client of the guest agent was closed");
+        throw closedFailure();
+    }
+
+    private static GuestUnreachable closedFailure() {
+        return new GuestUnreachable("this client of the guest agent was closed");
     }
 
     private final class Holder {
@@ -72,6 +143,8 @@ final class ConnectionPool implements AutoCloseable {
             try {
                 if (connection != null) {
                     open.remove(connection);
+                    busy.remove(connection);
+                    changed.signalAll();
                 }
             } finally {
                 lock.unlock();
@@ -79,10 +152,135 @@ final class ConnectionPool implements AutoCloseable {
         }
     }
 
-    private @Nullable Idle pollIdle() {
+    private void awaitOpen() {
+        if (!awaitOpen(HELD_MAXIMUM)) {
+            throw new GuestUnreachable(
+                    "the sandbox is being captured and did not go on within " + HELD_MAXIMUM.toSeconds() + " s");
+        }
+    }
+
+    /**
+     * Waits while the connections are held.
+     *
+     * @param patience zero: as long as it takes
+     * @return false when they still are
+     * @throws GuestCutOff when they were cut
+     */
+    boolean awaitOpen(Duration patience) {
+        long left = patience.isZero() ? Long.MAX_VALUE : patience.toNanos();
         lock.lock();
         try {
-            return idle.pollLast();
+            while (gate == Gate.HELD && left > 0) {
+                left = changed.awaitNanos(left);
+            }
+            return switch (gate) {
+                case OPEN -> true;
+                case HELD -> false;
+                case CUT -> throw new GuestCutOff(reason);
+                case CLOSED -> throw closedFailure();
+            };
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new GuestUnreachable("interrupted while the connections to the guest agent were held");
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private @Nullable AgentConnection pollIdle() {
+        awaitOpen();
+        lock.lock();
+        try {
+            Idle kept = gate == Gate.OPEN ? idle.pollLast() : null;
+            if (kept != null) {
+                busy.add(kept.connection);
+            }
+            return kept == null ? null : kept.connection;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The connection is a stream's from now on. */
+    void becameStream(AgentConnection connection, AgentStream stream) {
+        lock.lock();
+        try {
+            busy.remove(connection);
+            streams.add(stream);
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void streamEnded(AgentStream stream) {
+        lock.lock();
+        try {
+            streams.remove(stream);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Gives nobody a connection from now on, waits until those that are out are back, and closes those that are not back in
+     * time, and all that are idle.
+     *
+     * @param cutOff why nobody is to wait either
+     * @return the streams that there are
+     */
+    List<AgentStream> hold(Duration patience, Optional<String> cutOff) {
+        long left = patience.toNanos();
+        List<AgentConnection> late;
+        lock.lock();
+        try {
+            if (gate == Gate.CLOSED) {
+                throw closedFailure();
+            }
+            gate = cutOff.isPresent() ? Gate.CUT : Gate.HELD;
+            reason = cutOff.orElse("");
+            changed.signalAll();
+            while (connecting + busy.size() > 0 && left > 0) {
+                left = changed.awaitNanos(left);
+            }
+            late = List.copyOf(busy);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new GuestUnreachable("interrupted while waiting for what the guest agent was asked");
+        } finally {
+            lock.unlock();
+        }
+        String why = cutOff.orElse("broken off because the sandbox is being captured: try again");
+        late.forEach(connection -> connection.close(why));
+        closeIdle();
+        lock.lock();
+        try {
+            return List.copyOf(streams);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Called when the streams have no connections either: closes what came late. */
+    void becameQuiet() {
+        List<AgentConnection> late;
+        lock.lock();
+        try {
+            late = gate == Gate.OPEN ? List.of() : List.copyOf(open);
+        } finally {
+            lock.unlock();
+        }
+        late.forEach(connection -> connection.close("the sandbox is being captured"));
+    }
+
+    /** Gives connections out again. */
+    void release() {
+        lock.lock();
+        try {
+            if (gate != Gate.CLOSED) {
+                gate = Gate.OPEN;
+                changed.signalAll();
+            }
         } finally {
             lock.unlock();
         }
@@ -94,7 +292,8 @@ final class ConnectionPool implements AutoCloseable {
         if (connection.rest()) {
             lock.lock();
             try {
-                if (!closed && idle.size() < IDLE_MAXIMUM) {
+                if (gate == Gate.OPEN && idle.size() < IDLE_MAXIMUM) {
+                    busy.remove(connection);
                     idle.addLast(new Idle(connection, System.nanoTime()));
                     kept = true;
                     if (!reaping) {
@@ -153,9 +352,10 @@ final class ConnectionPool implements AutoCloseable {
         List<AgentConnection> all;
         lock.lock();
         try {
-            closed = true;
+            gate = Gate.CLOSED;
             idle.clear();
             all = List.copyOf(open);
+            changed.signalAll();
         } finally {
             lock.unlock();
         }

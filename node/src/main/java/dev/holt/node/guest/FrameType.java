@@ -23,12 +23,14 @@ final class FrameType {
     static final int PROCESS_LIST = 0x1e;
     static final int SIGNAL = 0x1f;
     static final int RESIZE = 0x20;
+    static final int DETACH = 0x21;
     static final int OPEN = 0x30;
     static final int RANGE = 0x31;
     static final int CLOSE = 0x32;
     static final int WRITE = 0x33;
     static final int LIST = 0x34;
     static final int WATCH = 0x35;
+    static final int REWATCH = 0x36;
     static final int DATA = 0x40;
     static final int END = 0x41;
     static final int EVENT = 0x42;
@@ -42,6 +44,7 @@ final class FrameType {
     static final int STDIN = 0x57;
     static final int CLOSE_STDIN = 0x58;
     static final int INPUT_ACK = 0x59;
+    static final int DETACHED = 0x5a;
 
     /** Length and type. */
     static final int HEADER_BYTES = 5;
@@ -53,7 +56,11 @@ final class FrameType {
     static final int STREAM_MAXIMUM = 64 * 1024;
 
     static final int MAGIC = 0x484f4c54;
-    static final int VERSION = 1;
+    /** Of HELLO itself. What an agent can do is told by the version in its WELCOME. */
+    static final int GREETING_VERSION = 1;
+    /** From which version on agents know DETACH, REWATCH and tokens in IDENTITY. */
+    static final int VERSION_DETACH = 2;
+
     static final int TOKEN_BYTES = 32;
 
     private FrameType() {}

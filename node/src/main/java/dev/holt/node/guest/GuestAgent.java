@@ -4,6 +4,7 @@ import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -21,6 +22,11 @@ public final class GuestAgent implements AutoCloseable {
     private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(60);
     /** For what works through a tree or waits for a disk. */
     private static final Duration LONG_TIMEOUT = Duration.ofMinutes(15);
+
+    /** How long the agent keeps what happens for a stream that is held; it counts only while the guest runs. */
+    private static final int DETACHED_SECONDS = 30;
+
+    private static final Duration DETACH_CONNECT = Duration.ofSeconds(2);
 
     private static final Duration EAGER_STEP = Duration.ofMillis(1);
     private static final Duration PATIENT_STEP = Duration.ofMillis(10);
@@ -159,10 +165,41 @@ public final class GuestAgent implements AutoCloseable {
      * @param entropy mixed into the guest's random pool
      */
     public void identify(String hostname, Instant now, byte[] entropy) {
+        call(identity(hostname, now, entropy), FrameType.OK, ANSWER_TIMEOUT);
+    }
+
+    /**
+     * As the other, and lets the agent demand another token from now on: to be told to every guest that was restored from an image,
+     * before anything else. This agent's connections use it then. The streams of processes that were held when the image was made,
+     * and that nobody takes up, are drained again.
+     *
+     * @throws GuestFailure when any of it failed; the old token is good still, as far as can be told
+     */
+    public void identify(String hostname, Instant now, byte[] entropy, AgentToken next) {
+        Request request = identity(hostname, now, entropy);
+        request.frame().raw(HexFormat.of().parseHex(next.hex()));
+        ByteBuffer bytes = request.frame.build();
+        AgentConnection connection = pool.connect(ANSWER_TIMEOUT);
+        try {
+            exchange(connection, bytes, FrameType.OK, ANSWER_TIMEOUT);
+            pool.token(next);
+        } catch (GuestUnreachable unheard) {
+            AgentToken former = pool.token(next);
+            try {
+                // Its OK may be all that was lost.
+                exchange(pool.connect(ANSWER_TIMEOUT), bytes.rewind(), FrameType.OK, ANSWER_TIMEOUT);
+            } catch (GuestFailure refused) {
+                pool.token(former);
+                throw unheard;
+            }
+        }
+    }
+
+    private static Request identity(String hostname, Instant now, byte[] entropy) {
         Request request = Request.repeatable(FrameType.IDENTITY).text(hostname);
         long nanoseconds = Math.addExact(Math.multiplyExact(now.getEpochSecond(), 1_000_000_000L), now.getNano());
         request.frame().u64(nanoseconds).bytes(entropy);
-        call(request, FrameType.OK, ANSWER_TIMEOUT);
+        return request;
     }
 
     /** The processes that START made and nobody collected. */
@@ -250,26 +287,29 @@ public final class GuestAgent implements AutoCloseable {
     public WatchStream watch(String user, String path, boolean recursive, boolean entries, boolean networkMounts) {
         FrameBuilder request = new FrameBuilder().frame(FrameType.WATCH);
         request.text(user).text(path).bool(recursive).bool(entries).bool(networkMounts);
-        return stream(request, FrameType.OK, (connection, answer) -> new WatchStream(connection));
+        return stream(request, FrameType.OK, (connection, answer) -> new WatchStream(pool, connection));
     }
 
     /** Starts a process and stays connected with it. */
     public ProcessStream start(StartProcess process) {
-        return stream(process.encode(), FrameType.STARTED, ProcessStream::new);
+        return stream(
+                process.encode(),
+                FrameType.STARTED,
+                (connection, answer) -> new ProcessStream(pool, connection, answer));
     }
 
     /** Takes a process over from whatever connection has it. ESRCH when it is unknown. */
     public ProcessStream attach(int pid, long startId) {
         FrameBuilder request =
                 new FrameBuilder().frame(FrameType.ATTACH).u32(pid).u64(startId);
-        return stream(request, FrameType.STARTED, ProcessStream::new);
+        return stream(request, FrameType.STARTED, (connection, answer) -> new ProcessStream(pool, connection, answer));
     }
 
     private interface StreamMaker<T> {
         T make(AgentConnection connection, Frame answer);
     }
 
-    private <T> T stream(FrameBuilder request, int expected, StreamMaker<T> maker) {
+    private <T extends AgentStream> T stream(FrameBuilder request, int expected, StreamMaker<T> maker) {
         ByteBuffer bytes = request.build();
         AgentConnection connection = pool.take();
         boolean unary = false;
@@ -287,6 +327,7 @@ public final class GuestAgent implements AutoCloseable {
             Frame answer = connection.receive(ANSWER_TIMEOUT);
             unary = answer.type() == FrameType.ERROR;
             T stream = maker.make(connection, answer.expect(expected));
+            stream.register();
             streaming = true;
             return stream;
         } finally {
@@ -362,9 +403,51 @@ public final class GuestAgent implements AutoCloseable {
         }
     }
 
-    /** Closes connections that nobody uses at the moment, before a snapshot for example. */
+    /** Closes connections that nobody uses at the moment. */
     public void closeIdle() {
         pool.closeIdle();
+    }
+
+    /**
+     * Brings everything to rest before a checkpoint: whoever asks something from now on waits; what was asked is waited for; streams
+     * become quiet, behind everything that the agent had to say. When this returns there is no connection to the agent. What is not
+     * over in time is broken off; an agent that does not answer is no failure.
+     *
+     * @param patience for requests and transfers of files that are under way, and then once more for the streams, which need a
+     *     millisecond
+     */
+    public void hold(Duration patience) {
+        rest(patience, Optional.empty(), DETACHED_SECONDS);
+    }
+
+    /**
+     * As {@link #hold}, for good or until {@link #release}: whoever asks something fails at once, and so do the streams once they have
+     * told everything, all of them with {@link GuestCutOff}.
+     *
+     * @param reason for the clients: "sandbox isomething is paused" for example
+     */
+    public void cutOff(String reason, Duration patience) {
+        rest(patience, Optional.of(reason), 0);
+    }
+
+    /** Lets everything go on that was held or cut off: the same guest, or the same that was restored at the same address. */
+    public void release() {
+        pool.release();
+    }
+
+    private void rest(Duration patience, Optional<String> cutOff, int seconds) {
+        List<AgentStream> streams = pool.hold(patience, cutOff);
+        if (streams.isEmpty()) {
+            return;
+        }
+        try (AgentConnection connection = pool.open(DETACH_CONNECT)) {
+            streams.forEach(stream -> stream.beginDetaching(connection, seconds));
+        } catch (GuestUnreachable mute) {
+            streams.forEach(stream -> stream.breakOff(mute.text()));
+        }
+        long deadline = System.nanoTime() + patience.toNanos();
+        streams.forEach(stream -> stream.awaitDetached(deadline));
+        pool.becameQuiet();
     }
 
     @Override

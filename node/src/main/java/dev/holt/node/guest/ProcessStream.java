@@ -2,20 +2,43 @@ package dev.holt.node.guest;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The connection with one process: its output, its end, its input. One thread polls, one sends input; closing from any thread
- * breaks both off and leaves the process running.
+ * breaks both off and leaves the process running. While the connections of the agent are held it is quiet, and goes on behind that.
  */
-public final class ProcessStream implements AutoCloseable {
+public final class ProcessStream extends AgentStream {
     private static final Quiet QUIET = new Quiet();
 
-    private final AgentConnection connection;
+    private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(10);
+
     private final int pid;
     private final long startId;
+    /** Whoever sends input has it. */
+    private final ReentrantLock sending = new ReentrantLock();
+    /** What the agent has not answered. Guarded by the stream's lock. */
+    private final Deque<Input> unanswered = new ArrayDeque<>();
 
-    ProcessStream(AgentConnection connection, Frame started) {
-        this.connection = connection;
+    /** @param data null closes it */
+    private record Input(byte @Nullable [] data) {
+        void send(AgentConnection connection) {
+            if (data == null) {
+                connection.send(new FrameBuilder().frame(FrameType.CLOSE_STDIN).build());
+            } else {
+                connection.send(
+                        new FrameBuilder().header(FrameType.STDIN, data.length).build(), ByteBuffer.wrap(data));
+            }
+        }
+    }
+
+    ProcessStream(ConnectionPool pool, AgentConnection connection, Frame started) {
+        super(pool, connection);
         Payload payload = started.payload();
         this.pid = payload.size();
         this.startId = payload.u64();
@@ -56,7 +79,7 @@ public final class ProcessStream implements AutoCloseable {
 
     /** Waits for news, at most {@code patience} (zero: without end). */
     public News poll(Duration patience) {
-        Frame frame = connection.poll(patience);
+        Frame frame = next(patience);
         if (frame == null) {
             return QUIET;
         }
@@ -68,6 +91,7 @@ public final class ProcessStream implements AutoCloseable {
                 Payload payload = frame.payload();
                 int error = payload.u32();
                 payload.end();
+                answered();
                 yield new InputTaken(error);
             }
             case FrameType.EXIT -> {
@@ -86,11 +110,6 @@ public final class ProcessStream implements AutoCloseable {
         };
     }
 
-    /** Whether {@link #poll} would return at once with what has arrived already. */
-    public boolean hasMore() {
-        return connection.hasBufferedFrame();
-    }
-
     /** The most bytes in one {@link #sendInput}. */
     public static final int INPUT_MAXIMUM = FrameType.STREAM_MAXIMUM;
 
@@ -99,17 +118,106 @@ public final class ProcessStream implements AutoCloseable {
         if (data.remaining() > INPUT_MAXIMUM) {
             throw new IllegalArgumentException("at most " + INPUT_MAXIMUM + " bytes of input at a time");
         }
-        connection.send(
-                new FrameBuilder().header(FrameType.STDIN, data.remaining()).build(), data);
+        byte[] bytes = new byte[data.remaining()];
+        data.get(bytes);
+        send(new Input(bytes));
     }
 
     /** Closes stdin; answered by one {@link InputTaken}. */
     public void closeInput() {
-        connection.send(new FrameBuilder().frame(FrameType.CLOSE_STDIN).build());
+        send(new Input(null));
+    }
+
+    private void answered() {
+        lock.lock();
+        try {
+            unanswered.poll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What is sent while nobody is attached goes out when somebody is again. */
+    private void send(Input input) {
+        sending.lock();
+        try {
+            AgentConnection target;
+            lock.lock();
+            try {
+                unanswered.add(input);
+                target = current();
+            } finally {
+                lock.unlock();
+            }
+            if (target != null) {
+                input.send(target);
+            }
+        } catch (GuestUnreachable broken) {
+            if (current() != null && !isDetaching()) {
+                throw broken;
+            }
+        } finally {
+            sending.unlock();
+        }
     }
 
     @Override
-    public void close() {
-        connection.close();
+    FrameBuilder reattachRequest() {
+        return new FrameBuilder().frame(FrameType.ATTACH).u32(pid).u64(startId);
+    }
+
+    @Override
+    int reattachAnswer() {
+        return FrameType.STARTED;
+    }
+
+    /** The agent took so many bytes of the oldest input that it has not answered. */
+    @Override
+    void detached(Payload payload) {
+        int taken = payload.size();
+        Input oldest = unanswered.peek();
+        if (oldest == null || oldest.data == null || taken > oldest.data.length) {
+            if (taken != 0) {
+                throw GuestFailure.protocol(taken + " bytes taken of input that was not sent");
+            }
+        } else if (taken > 0) {
+            unanswered.poll();
+            unanswered.addFirst(new Input(Arrays.copyOfRange(oldest.data, taken, oldest.data.length)));
+        }
+    }
+
+    @Override
+    void becomeAttached(AgentConnection attached, Runnable publish) {
+        sending.lock();
+        try {
+            List<Input> again;
+            lock.lock();
+            try {
+                again = List.copyOf(unanswered);
+                publish.run();
+            } finally {
+                lock.unlock();
+            }
+            again.forEach(input -> input.send(attached));
+        } finally {
+            sending.unlock();
+        }
+    }
+
+    /** Not on its own connection, from which the agent reads no more while the process does not take its input. */
+    @Override
+    void askToDetach(AgentConnection own, AgentConnection other, int seconds) {
+        other.send(new FrameBuilder()
+                .frame(FrameType.DETACH)
+                .u32(pid)
+                .u64(startId)
+                .u32(seconds)
+                .build());
+        other.receive(ANSWER_TIMEOUT).expect(FrameType.OK);
+    }
+
+    @Override
+    boolean isLast(Frame frame) {
+        return frame.type() == FrameType.EXIT;
     }
 }

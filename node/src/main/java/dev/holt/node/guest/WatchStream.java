@@ -2,15 +2,24 @@ package dev.holt.node.guest;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
 
-/** A directory being watched. One thread polls; closing from another breaks that off. */
-public final class WatchStream implements AutoCloseable {
+/**
+ * A directory being watched. One thread polls; closing from another breaks that off. While the connections of the agent are held it is
+ * quiet; the guest's kernel keeps what happens meanwhile.
+ */
+public final class WatchStream extends AgentStream {
     private static final int KIND_MAXIMUM = 5;
 
-    private final AgentConnection connection;
+    /** Whoever sends has it. */
+    private final ReentrantLock sending = new ReentrantLock();
+    /** By which the agent knows it while it is detached. */
+    private long id;
+    /** How many {@link #sync} are not answered. Guarded by the stream's lock, as the id is. */
+    private int syncs;
 
-    WatchStream(AgentConnection connection) {
-        this.connection = connection;
+    WatchStream(ConnectionPool pool, AgentConnection connection) {
+        super(pool, connection);
     }
 
     /** What {@link #poll} found. */
@@ -49,7 +58,7 @@ public final class WatchStream implements AutoCloseable {
      * @throws GuestFailure EOVERFLOW when events were lost
      */
     public News poll(Duration patience) {
-        Frame frame = connection.poll(patience);
+        Frame frame = next(patience);
         if (frame == null) {
             return new Quiet();
         }
@@ -57,6 +66,7 @@ public final class WatchStream implements AutoCloseable {
             return new Ended();
         }
         if (frame.type() == FrameType.OK) {
+            answered();
             return new Synced();
         }
         Payload payload = frame.expect(FrameType.EVENT).payload();
@@ -70,18 +80,86 @@ public final class WatchStream implements AutoCloseable {
         return new Event(Kind.values()[kind - 1], path, entry);
     }
 
-    /** Asks for a {@link Synced} behind all that has happened up to now. Not from several threads at once. */
+    /** Asks for a {@link Synced} behind all that has happened up to now. */
     public void sync() {
-        connection.send(new FrameBuilder().frame(FrameType.PING).build());
+        sending.lock();
+        try {
+            AgentConnection target;
+            lock.lock();
+            try {
+                syncs++;
+                target = current();
+            } finally {
+                lock.unlock();
+            }
+            if (target != null) {
+                target.send(new FrameBuilder().frame(FrameType.PING).build());
+            }
+        } catch (GuestUnreachable broken) {
+            if (current() != null && !isDetaching()) {
+                throw broken;
+            }
+        } finally {
+            sending.unlock();
+        }
     }
 
-    /** Whether {@link #poll} would return at once with what has arrived already. */
-    public boolean hasMore() {
-        return connection.hasBufferedFrame();
+    private void answered() {
+        lock.lock();
+        try {
+            syncs--;
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
-    public void close() {
-        connection.close();
+    FrameBuilder reattachRequest() {
+        return new FrameBuilder().frame(FrameType.REWATCH).u64(id);
+    }
+
+    @Override
+    int reattachAnswer() {
+        return FrameType.OK;
+    }
+
+    @Override
+    void detached(Payload payload) {
+        id = payload.u64();
+    }
+
+    @Override
+    void becomeAttached(AgentConnection attached, Runnable publish) {
+        sending.lock();
+        try {
+            int again;
+            lock.lock();
+            try {
+                again = syncs;
+                publish.run();
+            } finally {
+                lock.unlock();
+            }
+            for (int i = 0; i < again; i++) {
+                attached.send(new FrameBuilder().frame(FrameType.PING).build());
+            }
+        } finally {
+            sending.unlock();
+        }
+    }
+
+    @Override
+    void askToDetach(AgentConnection own, AgentConnection other, int seconds) {
+        sending.lock();
+        try {
+            own.send(new FrameBuilder().frame(FrameType.DETACH).u32(seconds).build());
+        } finally {
+            sending.unlock();
+        }
+    }
+
+    @Override
+    boolean isLast(Frame frame) {
+        return frame.type() == FrameType.END || frame.type() == FrameType.ERROR;
     }
 }

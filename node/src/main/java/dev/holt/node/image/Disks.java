@@ -1,5 +1,6 @@
 package dev.holt.node.image;
 
+import dev.holt.node.linux.FileCopy;
 import dev.holt.node.linux.LinuxException;
 import dev.holt.node.linux.LoopDevice;
 import dev.holt.node.linux.Mounts;
@@ -24,8 +25,8 @@ import java.util.stream.Stream;
  * Makes the size-limited disks that sandboxes write to: each a sparse file with an ext4 file system, mounted by a loop device. A
  * new one costs a copy of the 100 to 200 kB that an empty file system holds, and two calls of the kernel; nothing is spawned.
  *
- * <p>The file systems have no journal: a disk lives no longer than its mount, after a crash of the host it is thrown away, and
- * a journal would cost each sandbox a kernel thread, 8 MB and every write twice.
+ * <p>The file systems have no journal, which would cost each sandbox a kernel thread, 8 MB and every write twice. What must be durable
+ * is synced when a sandbox is paused; after a crash of the host a disk that was mounted is checked, see {@link Disk#check}.
  */
 public final class Disks {
     private static final String MOUNTED = "mounted";
@@ -67,39 +68,44 @@ public final class Disks {
             SparseFile empty = empty(megabytes);
             Files.createDirectories(disk.mounted());
             empty.write(disk.image());
-            mount(disk);
+            disk.mount();
             Files.createDirectory(disk.upper());
             Files.createDirectory(disk.work());
             return disk;
         } catch (IOException | RuntimeException e) {
-            try {
-                disk.close();
-            } catch (RuntimeException cleanup) {
-                e.addSuppressed(cleanup);
-            }
-            throw e instanceof ImageFailure failure
-                    ? failure
-                    : new ImageFailure("could not make a disk of " + megabytes + " MiB: " + e.getMessage(), e);
+            throw closed(disk, e, "could not make a disk of " + megabytes + " MiB: " + e.getMessage());
         }
     }
 
-    private static void mount(Disk disk) {
-        try (LoopDevice loop = LoopDevice.attach(disk.image())) {
-            // discard: what the guest removes is given back to the host. noinit_itable: no thread writes all the inode
-            // tables.
-            Mounts.mount(
-                    loop.device().toString(),
-                    disk.mounted(),
-                    "ext4",
-                    Mounts.NO_DEVICES | Mounts.NO_ACCESS_TIMES,
-                    "discard,noinit_itable");
+    /**
+     * A new disk with the content of an image, at rest.
+     *
+     * @param image nobody may write to it meanwhile
+     * @throws ImageFailure when it can't be made; nothing of it is left then
+     */
+    Disk copy(Path image) {
+        Disk disk = disk(UUID.randomUUID().toString());
+        try {
+            Files.createDirectories(disk.mounted());
+            FileCopy.copy(image, disk.image());
+            return disk;
+        } catch (IOException | RuntimeException e) {
+            throw closed(disk, e, "could not make a copy of disk image '" + image + "': " + e.getMessage());
         }
     }
 
-    /** The disk of that name if it is mounted, for adoption after a restart. */
-    public Optional<Disk> find(String name) {
-        Disk disk = disk(name);
-        return Files.isDirectory(disk.upper()) ? Optional.of(disk) : Optional.empty();
+    private static ImageFailure closed(Disk disk, Exception cause, String message) {
+        try {
+            disk.close();
+        } catch (RuntimeException cleanup) {
+            cause.addSuppressed(cleanup);
+        }
+        return cause instanceof ImageFailure failure ? failure : new ImageFailure(message, cause);
+    }
+
+    /** The disk of that name, for adoption after a restart: mounted, at rest, or, if somebody took it away, not there. */
+    public Disk find(String name) {
+        return disk(name);
     }
 
     /**

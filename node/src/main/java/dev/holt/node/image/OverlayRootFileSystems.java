@@ -45,34 +45,49 @@ public final class OverlayRootFileSystems implements RootFileSystems {
             disk.assign(sandbox, path);
             Files.writeString(note(directory), disk.name());
             prepare.accept(disk.upper());
-            return new Mounted(Overlay.mount(image.layers(), disk, path), disk, note(directory));
+            Overlay.mount(image.layers(), disk, path);
+            return new OnDisk(image, path, disk, note(directory));
         } catch (IOException | RuntimeException e) {
-            free(disk, directory, e);
-            throw e instanceof RuntimeException failure
-                    ? failure
-                    : new ImageFailure("could not write to '" + directory + "'", e);
+            throw freed(disk, directory, e);
         }
     }
 
-    private static void free(Disk disk, Path directory, Exception cause) {
+    @Override
+    public RootFileSystem mountCopy(SandboxId sandbox, Path directory, TemplateImage image, Path source) {
+        Disk disk = disks.copy(source);
+        try {
+            disk.assign(sandbox, overlay(directory));
+            Files.writeString(note(directory), disk.name());
+            RootFileSystem root = new OnDisk(image, overlay(directory), disk, note(directory));
+            root.mount();
+            return root;
+        } catch (IOException | RuntimeException e) {
+            throw freed(disk, directory, e);
+        }
+    }
+
+    private static RuntimeException freed(Disk disk, Path directory, Exception cause) {
         try {
             disk.close();
             Files.deleteIfExists(note(directory));
         } catch (IOException | RuntimeException e) {
             cause.addSuppressed(e);
         }
+        return cause instanceof RuntimeException failure
+                ? failure
+                : new ImageFailure("could not write to '" + directory + "'", cause);
     }
 
     @Override
-    public Optional<RootFileSystem> adopt(SandboxId sandbox, Path directory) {
+    public Optional<RootFileSystem> adopt(SandboxId sandbox, Path directory, TemplateImage image) {
         try {
             if (!Files.exists(note(directory))) {
                 return Optional.empty();
             }
             String name = Files.readString(note(directory)).strip();
-            return disks.find(name)
-                    .flatMap(disk -> Overlay.find(overlay(directory))
-                            .map(overlay -> new Mounted(overlay, disk, note(directory))));
+            return name.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(new OnDisk(image, overlay(directory), disks.find(name), note(directory)));
         } catch (IOException e) {
             throw new ImageFailure("could not read which disk sandbox " + sandbox + " has", e);
         }
@@ -91,15 +106,70 @@ public final class OverlayRootFileSystems implements RootFileSystems {
         return directory.resolve("disk");
     }
 
-    private record Mounted(Overlay overlay, Disk disk, Path note) implements RootFileSystem {
+    /** The two mounts, one over the other, and the note that names the disk. */
+    private record OnDisk(TemplateImage template, Path path, Disk disk, Path note) implements RootFileSystem {
         @Override
-        public Path path() {
-            return overlay.path();
+        public Path image() {
+            return disk.image();
+        }
+
+        @Override
+        public boolean mounted() {
+            return disk.isMounted() && Overlay.isMounted(path);
+        }
+
+        @Override
+        public void mount() {
+            if (!mounted()) {
+                disk.mount();
+                try {
+                    Overlay.mount(template.layers(), disk, path);
+                } catch (ImageFailure e) {
+                    disk.unmount();
+                    throw e;
+                }
+            }
+        }
+
+        @Override
+        public void unmount() {
+            Overlay.sweep(path);
+            disk.unmount();
+        }
+
+        @Override
+        public void sync() {
+            disk.sync();
+        }
+
+        @Override
+        public Optional<String> check() {
+            return disk.check();
+        }
+
+        @Override
+        public void swap(Path replacement) {
+            disk.swap(replacement);
+        }
+
+        @Override
+        public Path aside() {
+            return disk.aside();
+        }
+
+        @Override
+        public void dropAside() {
+            disk.dropAside();
+        }
+
+        @Override
+        public void restoreAside() {
+            disk.restoreAside();
         }
 
         @Override
         public void close() {
-            overlay.close();
+            Overlay.unmount(path);
             disk.close();
             try {
                 Files.deleteIfExists(note);

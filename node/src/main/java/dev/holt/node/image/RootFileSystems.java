@@ -13,7 +13,7 @@ public interface RootFileSystems {
     Optional<TemplateImage> find(TemplateId template, String buildId);
 
     /**
-     * Makes a writable root file system of {@code image} on a disk of its own. On failure nothing of it is left.
+     * Makes a writable root file system of {@code image} on a disk of its own, mounted. On failure nothing of it is left.
      *
      * @param directory the sandbox's own directory, which exists; what must survive the daemon goes there
      * @param diskMegabytes how much the guest may write, in MiB
@@ -23,9 +23,19 @@ public interface RootFileSystems {
     RootFileSystem mount(
             SandboxId sandbox, Path directory, TemplateImage image, int diskMegabytes, Consumer<Path> prepare);
 
-    /** The root file system that an earlier run mounted, if it is still whole. */
-    Optional<RootFileSystem> adopt(SandboxId sandbox, Path directory);
+    /**
+     * Makes one whose disk begins as a copy of another sandbox's, mounted. On failure nothing of it is left.
+     *
+     * @param disk a {@link RootFileSystem#image} at rest, over the same {@code image}
+     */
+    RootFileSystem mountCopy(SandboxId sandbox, Path directory, TemplateImage image, Path disk);
 
-    /** Unmounts and detaches whatever is left of sandboxes that are not among {@code keep}. */
+    /**
+     * The root file system that an earlier run made, mounted or at rest; empty when it never had a disk. If the disk was taken away
+     * since, whatever is done with it says so.
+     */
+    Optional<RootFileSystem> adopt(SandboxId sandbox, Path directory, TemplateImage image);
+
+    /** Unmounts and removes whatever is left of sandboxes that are not among {@code keep}. */
     void sweep(Set<SandboxId> keep);
 }

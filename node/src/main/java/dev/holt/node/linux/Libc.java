@@ -27,7 +27,11 @@ final class Libc {
     static final int ENXIO = 6;
     static final int EBUSY = 16;
     static final int EINVAL = 22;
+    static final int EXDEV = 18;
+    static final int EOPNOTSUPP = 95;
+    static final int ENOSYS = 38;
 
+    static final int O_RDONLY = 0;
     static final int O_RDWR = 2;
     static final int O_CLOEXEC = 0x80000;
     static final int O_PATH = 0x200000;
@@ -50,6 +54,10 @@ final class Libc {
     private static final Function CLOSE = function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
     private static final Function LSEEK =
             function("lseek", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
+    private static final Function SYNCFS = function("syncfs", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final Function COPY_FILE_RANGE = function(
+            "copy_file_range",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
     private static final Function KILL = function("kill", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
     private static final Function IOCTL = function(
             "ioctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS), Linker.Option.firstVariadicArg(2));
@@ -200,6 +208,20 @@ final class Libc {
     /** lseek(2). */
     static long seek(int descriptor, long offset, int whence) {
         return call((arena, state) -> (long) LSEEK.handle().invokeExact(state, descriptor, offset, whence));
+    }
+
+    /** syncfs(2). */
+    static long syncFileSystem(int descriptor) {
+        return call((arena, state) -> (int) SYNCFS.handle().invokeExact(state, descriptor));
+    }
+
+    /** copy_file_range(2) to the same offset of another file. */
+    static long copyFileRange(int from, int to, long offset, long length) {
+        return call((arena, state) -> {
+            MemorySegment in = arena.allocateFrom(JAVA_LONG, offset);
+            MemorySegment out = arena.allocateFrom(JAVA_LONG, offset);
+            return (long) COPY_FILE_RANGE.handle().invokeExact(state, from, in, to, out, length, 0);
+        });
     }
 
     /** kill(2). */

@@ -16,8 +16,6 @@ import java.util.List;
  * @param pieces what is not zero, in order
  */
 public record SparseFile(long size, List<Piece> pieces) {
-    private static final int SEEK_DATA = 3;
-    private static final int SEEK_HOLE = 4;
     private static final int PIECE_BYTES = 4096;
 
     /** Some bytes of it. */
@@ -34,24 +32,11 @@ public record SparseFile(long size, List<Piece> pieces) {
      */
     public static SparseFile read(Path file) throws IOException {
         List<Piece> pieces = new ArrayList<>();
-        long opened = Libc.open(file.toString(), Libc.O_RDWR | Libc.O_CLOEXEC);
-        if (opened < 0) {
-            throw new IOException("could not open '" + file + "': " + Libc.message(-opened));
-        }
-        int descriptor = (int) opened;
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            long start = Libc.seek(descriptor, 0, SEEK_DATA);
-            while (start >= 0) { // -ENXIO: no data behind that offset
-                long end = Libc.seek(descriptor, start, SEEK_HOLE);
-                readPieces(channel, start, end, pieces);
-                start = Libc.seek(descriptor, end, SEEK_DATA);
-            }
-            if (start != -Libc.ENXIO) {
-                throw new IOException("could not find the holes of '" + file + "': " + Libc.message(-start));
+            for (FileExtents.Extent extent : FileExtents.of(file)) {
+                readPieces(channel, extent.start(), extent.end(), pieces);
             }
             return new SparseFile(channel.size(), pieces);
-        } finally {
-            Libc.close(descriptor);
         }
     }
 

@@ -5,10 +5,8 @@ import dev.holt.nodeapi.LogQuery;
 import dev.holt.wire.id.SandboxId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -20,11 +18,8 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The logs of all sandboxes of a node: one file of JSON lines each, beside it at most one older one. No file is held open, so
@@ -34,6 +29,9 @@ public final class LogStore {
     private static final Logger log = LoggerFactory.getLogger(LogStore.class);
     private static final String CURRENT = ".jsonl";
     private static final String OLDER = ".jsonl.1";
+
+    /** In each of two files: more than 1000 events of the usual length. */
+    private static final long EVENT_BYTES = 256 * 1024;
 
     private final Path directory;
     private final long mostBytes;
@@ -62,42 +60,41 @@ public final class LogStore {
 
     /** The log of a sandbox, new or from before a restart. Open one at a time for each sandbox. */
     public SandboxLog open(SandboxId sandbox) {
-        return new LogFile(
-                directory.resolve(sandbox + CURRENT), directory.resolve(sandbox + OLDER), mostBytes / 2, clock);
+        return new LogFile(lines(sandbox), clock);
+    }
+
+    private LineFile lines(SandboxId sandbox) {
+        return new LineFile(directory.resolve(sandbox + CURRENT), directory.resolve(sandbox + OLDER), mostBytes / 2);
+    }
+
+    /** The events of a sandbox, new or from before a restart; they are kept as long as its log. */
+    public SandboxEvents events(SandboxId sandbox) {
+        return new SandboxEvents(
+                new LineFile(
+                        directory.resolve(sandbox + ".events" + CURRENT),
+                        directory.resolve(sandbox + ".events" + OLDER),
+                        EVENT_BYTES),
+                clock);
     }
 
     /** The lines that {@code query} asks for; empty when there is no log of that sandbox. */
     public Optional<List<LogEntry>> read(SandboxId sandbox, LogQuery query) {
-        Path current = directory.resolve(sandbox + CURRENT);
-        Path older = directory.resolve(sandbox + OLDER);
-        if (!Files.exists(current) && !Files.exists(older)) {
+        LineFile lines = lines(sandbox);
+        if (!lines.exists()) {
             return Optional.empty();
         }
         Deque<LogEntry> found = new ArrayDeque<>();
-        for (Path file : List.of(older, current)) {
-            try (Stream<String> lines = Files.lines(file, StandardCharsets.UTF_8)) {
-                for (String line : (Iterable<String>) lines::iterator) {
-                    Optional<LogEntry> entry = parse(line).filter(candidate -> matches(candidate, query));
-                    if (entry.isEmpty()) {
-                        continue;
-                    }
-                    if (found.size() >= query.limit()) {
-                        if (!query.newestFirst()) {
-                            return Optional.of(List.copyOf(found));
-                        }
-                        found.pollFirst();
-                    }
-                    if (query.limit() > 0) {
-                        found.add(entry.get());
-                    }
-                }
-            } catch (NoSuchFileException e) {
-                // Never rotated, or rotated or removed this moment: what is left is the log.
-                continue;
-            } catch (IOException | UncheckedIOException e) {
-                log.warn("the log {} can't be read to its end", file, e);
+        lines.read(LogEntry.class, entry -> {
+            if (!matches(entry, query) || query.limit() == 0) {
+                return;
             }
-        }
+            if (found.size() < query.limit()) {
+                found.add(entry);
+            } else if (query.newestFirst()) {
+                found.pollFirst();
+                found.add(entry);
+            }
+        });
         List<LogEntry> answer = new ArrayList<>(found);
         if (query.newestFirst()) {
             Collections.reverse(answer);
@@ -119,15 +116,6 @@ public final class LogStore {
             }
         } catch (IOException e) {
             log.warn("old logs in {} can't be removed", directory, e);
-        }
-    }
-
-    private static Optional<LogEntry> parse(String line) {
-        try {
-            return Optional.ofNullable(JsonMapper.shared().readValue(line, LogEntry.class));
-        } catch (JacksonException e) {
-            // A line that was cut short when the daemon or the disk ended.
-            return Optional.empty();
         }
     }
 

@@ -46,19 +46,27 @@ sealed interface Cgroups permits CgroupsV1, CgroupsV2 {
     /** How often the kernel killed something in the group because of its memory limit. */
     long outOfMemoryKills(String group);
 
+    /** As {@link #freeze(String, Duration)}, within {@link #FREEZE_LIMIT}. */
+    default void freeze(String group) {
+        freeze(group, FREEZE_LIMIT);
+    }
+
     /**
      * Stops everything in the group where it is, and returns when it has stopped, or when the group is gone.
      *
-     * @throws RuntimeFailure when it did not within {@link #FREEZE_LIMIT}; everything goes on then
+     * @throws RuntimeFailure when it did not within {@code limit}; everything goes on then
      */
-    void freeze(String group);
+    void freeze(String group, Duration limit);
+
+    /** Whether everything in the group is stopped; not so when it is gone. */
+    boolean frozen(String group);
 
     /** Lets a frozen group go on; nothing happens to one that is not frozen, or gone. */
     void thaw(String group);
 
     /** Asks every 0.1 ms to 2 ms for {@code frozen}. */
-    static boolean becomes(BooleanSupplier frozen) {
-        long deadline = System.nanoTime() + FREEZE_LIMIT.toNanos();
+    static boolean becomes(BooleanSupplier frozen, Duration limit) {
+        long deadline = System.nanoTime() + limit.toNanos();
         for (long pause = 100_000; !frozen.getAsBoolean(); pause = Math.min(2 * pause, 2_000_000)) {
             if (System.nanoTime() > deadline) {
                 return false;

@@ -3,6 +3,7 @@ package dev.holt.node.runtime;
 import dev.holt.node.linux.ProcessIdentity;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 
 /** Version 1, hybrid or not: see Documentation/admin-guide/cgroup-v1 in the kernel's source. */
@@ -48,16 +49,23 @@ record CgroupsV1(Path root, List<Path> hierarchies) implements Cgroups {
     }
 
     @Override
-    public void freeze(String group) {
+    public boolean frozen(String group) {
+        return Cgroups.lines(freezer(group)).equals(List.of("FROZEN"));
+    }
+
+    @Override
+    public void freeze(String group, Duration limit) {
         Path state = freezer(group);
         // Asked again each time: what is forked while the group freezes may be left out by the first request.
-        boolean frozen = Cgroups.becomes(() -> {
-            Cgroups.write(state, "FROZEN");
-            return !Files.exists(state) || Cgroups.lines(state).equals(List.of("FROZEN"));
-        });
+        boolean frozen = Cgroups.becomes(
+                () -> {
+                    Cgroups.write(state, "FROZEN");
+                    return !Files.exists(state) || frozen(group);
+                },
+                limit);
         if (!frozen) {
             Cgroups.write(state, "THAWED");
-            throw new RuntimeFailure("group " + group + " did not freeze within " + FREEZE_LIMIT.toSeconds() + " s");
+            throw new RuntimeFailure("group " + group + " did not freeze within " + limit.toMillis() + " ms");
         }
     }
 

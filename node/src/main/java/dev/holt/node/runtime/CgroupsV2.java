@@ -3,6 +3,7 @@ package dev.holt.node.runtime;
 import dev.holt.node.linux.ProcessIdentity;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 
 /** Version 2 alone: see Documentation/admin-guide/cgroup-v2.rst in the kernel's source. */
@@ -34,13 +35,18 @@ record CgroupsV2(Path root) implements Cgroups {
     }
 
     @Override
-    public void freeze(String group) {
+    public boolean frozen(String group) {
+        return Cgroups.number(root.resolve(group).resolve("cgroup.events"), "frozen") == 1;
+    }
+
+    @Override
+    public void freeze(String group, Duration limit) {
         Path directory = root.resolve(group);
         Cgroups.write(directory.resolve("cgroup.freeze"), "1");
         Path events = directory.resolve("cgroup.events");
-        if (!Cgroups.becomes(() -> !Files.exists(events) || Cgroups.number(events, "frozen") == 1)) {
+        if (!Cgroups.becomes(() -> !Files.exists(events) || frozen(group), limit)) {
             thaw(group);
-            throw new RuntimeFailure("group " + group + " did not freeze within " + FREEZE_LIMIT.toSeconds() + " s");
+            throw new RuntimeFailure("group " + group + " did not freeze within " + limit.toMillis() + " ms");
         }
     }
 

@@ -40,6 +40,18 @@ public sealed interface OciEngine permits Runc, Runsc {
     /** What comes before the subcommand: the binary, what must run around it, its global flags. */
     List<String> command(Path root, Path log);
 
+    /**
+     * What makes the engine write the memory of a suspended guest to a directory and leave it as it is: subcommand and flags, without
+     * the id. Empty when it keeps no memory.
+     */
+    Optional<List<String>> checkpoint(Path imageDirectory);
+
+    /** What in the guest made the engine refuse a checkpoint, in the words of a user, if what it said means that. */
+    Optional<String> refusal(String said);
+
+    /** How it stops one guest. */
+    Suspension suspension(Remains remains, SandboxId id);
+
     /** Environment variables for the engine itself; nothing of them reaches the guest. */
     Map<String, String> environment();
 

@@ -17,16 +17,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.ObjectMapper;
+import java.util.stream.Stream;
 
 /**
- * Sandboxes by an OCI engine's command line. The engine is spawned once a start ({@code run --detach}) and never again: asking,
+ * Sandboxes by an OCI engine's command line. The engine is spawned once a start ({@code run --detach}) or restore and once a checkpoint: asking,
  * measuring and ending go by /proc, the cgroups and the engine's state files.
  */
 public final class OciRuntime implements SandboxRuntime {
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final OciEngine engine;
     private final Remains remains;
@@ -75,10 +73,7 @@ public final class OciRuntime implements SandboxRuntime {
         }
         try {
             engine.prepare(spec.rootFileSystem());
-            config.write(spec, remains.group(id));
-            ProcessIdentity firstProcess = run(spec);
-            engine.settle(remains.cgroups().processes(remains.group(id)));
-            return new OciInstance(id, firstProcess, ends.of(firstProcess), remains);
+            return launch(spec, List.of("run"), START_LIMIT);
         } catch (IOException | CommandFailure | LinuxException e) {
             throw cleanedUp(id, new RuntimeFailure(failed(id) + e.getMessage(), e));
         } catch (RuntimeException e) {
@@ -86,24 +81,68 @@ public final class OciRuntime implements SandboxRuntime {
         }
     }
 
-    private ProcessIdentity run(InstanceSpec spec) throws IOException {
+    @Override
+    public RuntimeInstance restore(InstanceSpec spec, Path imageDirectory, Duration limit) {
+        SandboxId id = spec.id();
+        if (!engine.capabilities().keepsMemoryOnDisk()) {
+            throw new RuntimeFailure(failed(id) + "it keeps no memory that could be restored");
+        }
+        if (remains.exist(id)) {
+            throw new RuntimeFailure(engine.name() + " has a sandbox " + id + " already, or remains of one");
+        }
+        try {
+            requireFits(spec, imageDirectory);
+            return launch(spec, List.of("restore", "--image-path=" + imageDirectory), limit);
+        } catch (IOException | CommandFailure | LinuxException e) {
+            throw cleanedUp(id, new RuntimeFailure(failed(id) + e.getMessage(), e));
+        } catch (RuntimeException e) {
+            throw cleanedUp(id, e);
+        }
+    }
+
+    /** Looked for before: an engine's kernel that is killed while it reads an image says nothing of why. */
+    private void requireFits(InstanceSpec spec, Path imageDirectory) throws IOException {
+        long bytes = 0;
+        try (Stream<Path> files = Files.list(imageDirectory)) {
+            for (Path file : files.toList()) {
+                bytes += Files.size(file);
+            }
+        }
+        long megabytes = bytes >> 20;
+        if (megabytes > spec.resources().memoryMegabytes()) {
+            throw new RuntimeFailure(failed(spec.id()) + "its memory image of " + megabytes
+                    + " MB does not fit into the memory limit of "
+                    + spec.resources().memoryMegabytes() + " MB");
+        }
+    }
+
+    private RuntimeInstance launch(InstanceSpec spec, List<String> subcommand, Duration limit) throws IOException {
+        SandboxId id = spec.id();
+        config.write(spec, remains.group(id));
+        ProcessIdentity firstProcess = run(spec, subcommand, limit);
+        engine.settle(remains.cgroups().processes(remains.group(id)));
+        return new OciInstance(id, firstProcess, ends.of(firstProcess), remains, Optional.of(false));
+    }
+
+    private ProcessIdentity run(InstanceSpec spec, List<String> subcommand, Duration limit) throws IOException {
         Path log = spec.bundle().resolve("engine.log");
         Path pidFile = spec.bundle().resolve("pid");
         List<String> words = new ArrayList<>(engine.command(remains.root(), log));
-        words.addAll(List.of("run", "--detach", "--pid-file", pidFile.toString()));
+        words.addAll(subcommand);
+        words.addAll(List.of("--detach", "--pid-file", pidFile.toString()));
         words.addAll(List.of("--bundle", spec.bundle().toString(), spec.id().value()));
-        HostCommand command = HostCommand.of(words).withLimit(START_LIMIT);
+        HostCommand command = HostCommand.of(words).withLimit(limit);
         for (Map.Entry<String, String> variable : engine.environment().entrySet()) {
             command = command.withVariable(variable.getKey(), variable.getValue());
         }
         int exitCode = command.runSilently();
         if (exitCode != 0) {
-            throw new RuntimeFailure(failed(spec.id()) + "status " + exitCode + ", " + said(log));
+            throw new RuntimeFailure(failed(spec.id()) + "status " + exitCode + ", " + EngineLog.said(log));
         }
         long pid = Long.parseLong(Files.readString(pidFile).strip());
         return ProcessIdentity.of(pid)
-                .orElseThrow(
-                        () -> new RuntimeFailure(failed(spec.id()) + "its first process ended at once; " + said(log)));
+                .orElseThrow(() -> new RuntimeFailure(
+                        failed(spec.id()) + "its first process ended at once; " + EngineLog.said(log)));
     }
 
     private String failed(SandboxId id) {
@@ -117,22 +156,6 @@ public final class OciRuntime implements SandboxRuntime {
             failure.addSuppressed(e);
         }
         return failure;
-    }
-
-    /** The errors in the engine's log, which has a JSON object a line. */
-    private static String said(Path log) {
-        List<String> messages = new ArrayList<>();
-        try {
-            for (String line : Files.exists(log) ? Files.readAllLines(log) : List.<String>of()) {
-                String message = JSON.readTree(line).path("msg").asString();
-                if (!message.isBlank() && !messages.contains(message)) {
-                    messages.add(message.strip());
-                }
-            }
-        } catch (IOException | JacksonException e) {
-            messages.add("(its log '" + log + "' can't be read: " + e.getMessage() + ")");
-        }
-        return messages.isEmpty() ? "it said nothing" : "it said: " + String.join("; ", messages);
     }
 
     @Override
@@ -149,7 +172,8 @@ public final class OciRuntime implements SandboxRuntime {
             return Optional.empty();
         }
         return ProcessIdentity.of(pid.getAsLong())
-                .map(firstProcess -> new OciInstance(id, firstProcess, ends.of(firstProcess), remains));
+                .map(firstProcess ->
+                        new OciInstance(id, firstProcess, ends.of(firstProcess), remains, Optional.empty()));
     }
 
     @Override

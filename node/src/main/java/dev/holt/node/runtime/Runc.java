@@ -4,6 +4,7 @@ import dev.holt.nodeapi.Isolation;
 import dev.holt.wire.id.SandboxId;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +31,39 @@ record Runc(Path binary) implements OciEngine {
     @Override
     public List<String> command(Path root, Path log) {
         return List.of(binary.toString(), "--root", root.toString(), "--log", log.toString(), "--log-format", "json");
+    }
+
+    @Override
+    public Optional<List<String>> checkpoint(Path imageDirectory) {
+        return Optional.empty();
+    }
+
+    @Override
+    public Optional<String> refusal(String said) {
+        return Optional.empty();
+    }
+
+    @Override
+    public Suspension suspension(Remains remains, SandboxId id) {
+        return new Freezing(remains.cgroups(), remains.group(id));
+    }
+
+    /** By the group's freezer, which can be asked and told any number of times. */
+    private record Freezing(Cgroups cgroups, String group) implements Suspension {
+        @Override
+        public boolean stands(Duration limit) {
+            return cgroups.frozen(group);
+        }
+
+        @Override
+        public void begin(Duration limit) {
+            cgroups.freeze(group, limit);
+        }
+
+        @Override
+        public void end(Duration limit) {
+            cgroups.thaw(group);
+        }
     }
 
     /** It ends long before it has filled the memory that one collection would save: without any, a start takes a tenth less. */

@@ -1,7 +1,7 @@
 package dev.holt.node.runtime;
 
 /** An engine failed: which, at which step, and what it said. */
-public final class RuntimeFailure extends RuntimeException {
+public sealed class RuntimeFailure extends RuntimeException permits CheckpointRefused {
     private static final long serialVersionUID = 1L;
 
     public RuntimeFailure(String message) {

@@ -38,6 +38,9 @@ public final class RuntimeProbe {
     private static final long SETTLING_MILLIS = 150;
     private static final Pattern FLAG = Pattern.compile("(?m)^\\s+-([a-z0-9_-]+)");
 
+    /** Another one whenever more is remembered. */
+    private static final String KEY_VERSION = "2 ";
+
     private final Path memory;
     private final Path work;
     private final Path agent;
@@ -151,12 +154,19 @@ public final class RuntimeProbe {
             return List.of(new Runc(binary));
         }
         Set<String> flags = new HashSet<>();
-        HostCommand.Outcome listed = HostCommand.of(binary.toString(), "flags").run();
+        addFlags(flags, "", HostCommand.of(binary.toString(), "flags").run());
+        addFlags(
+                flags,
+                "checkpoint ",
+                HostCommand.of(binary.toString(), "help", "checkpoint").run());
+        return List.of(new Runsc(binary, flags, false), new Runsc(binary, flags, true));
+    }
+
+    private static void addFlags(Set<String> flags, String prefix, HostCommand.Outcome listed) {
         Matcher matcher = FLAG.matcher(listed.output() + "\n" + listed.errors());
         while (matcher.find()) {
-            flags.add(matcher.group(1));
+            flags.add(prefix + matcher.group(1));
         }
-        return List.of(new Runsc(binary, flags, false), new Runsc(binary, flags, true));
     }
 
     private static Report report(
@@ -215,7 +225,8 @@ public final class RuntimeProbe {
 
     private static String key(Path binary) throws IOException {
         String kernel = Files.readString(Path.of("/proc/sys/kernel/osrelease")).strip();
-        return binary + " " + Files.size(binary) + " " + Files.getLastModifiedTime(binary) + " on " + kernel;
+        return KEY_VERSION + binary + " " + Files.size(binary) + " " + Files.getLastModifiedTime(binary) + " on "
+                + kernel;
     }
 
     private Optional<Report> remembered(Isolation isolation, String name, Path binary, String key) {

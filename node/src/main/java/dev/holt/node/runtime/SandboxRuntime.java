@@ -2,6 +2,8 @@ package dev.holt.node.runtime;
 
 import dev.holt.nodeapi.Isolation;
 import dev.holt.wire.id.SandboxId;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
@@ -18,6 +20,21 @@ public interface SandboxRuntime {
      * @throws RuntimeFailure what the engine said, and at which step
      */
     RuntimeInstance start(InstanceSpec spec);
+
+    /**
+     * Starts an instance from what {@link RuntimeInstance#checkpoint} wrote; several may start from one image at once. It goes on
+     * where it was, with the hostname, processes and environment that it had; id, network namespace, directories and limits are those
+     * of {@code spec}. As with a start its agent may not listen yet, nothing is left of a failure, and the namespace's addresses are
+     * consumed where they are.
+     *
+     * @param spec its root file system must hold exactly what it held when the image was made. Hostname and agent environment
+     *     are of no effect; the files bound over guest paths must be as many as then, for the same guest paths, with the same content
+     * @param imageDirectory is only read
+     * @param limit how long it may take
+     * @throws RuntimeFailure what the engine said, and at which step; always where {@link RuntimeCapabilities#keepsMemoryOnDisk} is
+     *     false
+     */
+    RuntimeInstance restore(InstanceSpec spec, Path imageDirectory, Duration limit);
 
     /** The ids of all instances of which the engine has state, running or dead. */
     List<SandboxId> instances();

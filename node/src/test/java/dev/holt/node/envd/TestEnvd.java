@@ -105,7 +105,8 @@ final class TestEnvd implements AutoCloseable {
     }
 
     void closeAgentConnections() {
-        agent.closeIdle();
+        agent.hold(java.time.Duration.ofSeconds(1));
+        agent.release();
     }
 
     GuestAgent agent() {

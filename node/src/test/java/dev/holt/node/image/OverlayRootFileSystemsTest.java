@@ -159,10 +159,75 @@ class OverlayRootFileSystemsTest {
 
         restart();
         rootFileSystems.sweep(Set.of(sandbox));
-        assertThat(rootFileSystems.adopt(gone, goneHome)).isEmpty();
-        RootFileSystem adopted = rootFileSystems.adopt(sandbox, home).orElseThrow();
+        RootFileSystem freed = rootFileSystems.adopt(gone, goneHome, image).orElseThrow();
+        assertThat(freed.mounted()).isFalse();
+        assertThatThrownBy(freed::mount)
+                .isInstanceOf(ImageFailure.class)
+                .hasMessageContaining(freed.image().toString());
+        freed.close();
+        Path noDisk = Files.createDirectories(state.resolve("sandboxes/none"));
+        assertThat(rootFileSystems.adopt(gone, noDisk, image)).isEmpty();
+        RootFileSystem adopted = rootFileSystems.adopt(sandbox, home, image).orElseThrow();
         assertThat(adopted.path().resolve("data")).hasContent("precious");
         adopted.close();
+        assertNoDisks();
+    }
+
+    @Test
+    void itComesBackFromItsImageAndACopyIsAnotherDisk() throws Exception {
+        RootFileSystem root = mount(MEGABYTES);
+        Files.writeString(root.path().resolve("data"), "precious");
+        root.sync();
+        root.unmount();
+        assertThat(root.mounted()).isFalse();
+        assertThat(LoopDevice.below(state)).as("at rest").isEmpty();
+        assertThat(root.check()).as("it was unmounted in order").isEmpty();
+
+        SandboxId other = SandboxId.random(new SecureRandom());
+        Path otherHome = Files.createDirectories(state.resolve("sandboxes").resolve(other.value()));
+        RootFileSystem copy = rootFileSystems.mountCopy(other, otherHome, image, root.image());
+        assertThat(copy.path().resolve("data")).hasContent("precious");
+        Files.writeString(copy.path().resolve("data"), "changed");
+        root.mount();
+        root.mount();
+        assertThat(root.path().resolve("data")).hasContent("precious");
+        assertThat(root.path().resolve("etc/given")).hasContent("by the template");
+
+        copy.unmount();
+        root.unmount();
+        Path replacement = copy.image().resolveSibling("replacement");
+        Files.copy(copy.image(), replacement);
+        root.swap(replacement);
+        root.mount();
+        assertThat(root.path().resolve("data")).hasContent("changed");
+        root.unmount();
+        root.restoreAside();
+        root.restoreAside();
+        root.mount();
+        assertThat(root.path().resolve("data")).hasContent("precious");
+        copy.close();
+        root.close();
+        assertNoDisks();
+    }
+
+    @Test
+    void aDamagedFileSystemIsRepairedOrSaidToBeBeyondRepair() throws Exception {
+        RootFileSystem root = mount(MEGABYTES);
+        Files.writeString(root.path().resolve("data"), "precious");
+        root.unmount();
+        HostCommand.of("debugfs", "-w", "-R", "clri upper/data", root.image().toString())
+                .runOrFail();
+        assertThat(root.check()).as("what e2fsck did").isPresent();
+        assertThat(root.check()).isEmpty();
+        Files.write(root.image(), new byte[4096]);
+        HostCommand.of("truncate", "-s", "64M", root.image().toString()).runOrFail();
+        assertThatThrownBy(root::check)
+                .isInstanceOf(ImageFailure.class)
+                .hasMessageContaining(root.image().toString());
+        assertThatThrownBy(root::mount)
+                .isInstanceOf(ImageFailure.class)
+                .hasMessageContaining(root.image().toString());
+        root.close();
         assertNoDisks();
     }
 

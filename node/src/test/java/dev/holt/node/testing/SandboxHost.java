@@ -186,11 +186,7 @@ public final class SandboxHost implements AutoCloseable {
                 id.value(),
                 resources,
                 agent,
-                Map.of(
-                        "HOLT_AGENT_TOKEN",
-                        token.hex(),
-                        "HOLT_AGENT_PEER",
-                        slot.gatewayAddress().getHostAddress()),
+                Map.of("HOLT_AGENT_TOKEN", token.hex(), "HOLT_AGENT_PEER", "gateway"),
                 List.of());
     }
 

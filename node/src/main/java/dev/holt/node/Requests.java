@@ -1,7 +1,6 @@
 package dev.holt.node;
 
 import dev.holt.nodeapi.NodeException;
-import dev.holt.nodeapi.SandboxStatus;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -15,29 +14,32 @@ import java.util.concurrent.ExecutionException;
 import java.util.function.Supplier;
 
 /**
- * Makes creates idempotent: the first call with a request id does the work, every other one within ten minutes gets its
+ * Makes calls idempotent, creates and captures: the first call with a request id does the work, every other one within ten minutes gets its
  * outcome. Failed ones are forgotten at once, so that trying again tries again. The work has a thread of its own: a caller that
- * is interrupted gives up its answer, not the sandbox.
+ * is interrupted gives up its answer, not the work.
  */
-final class CreateRequests {
+final class Requests<T> {
     private static final Duration REMEMBERED = Duration.ofMinutes(10);
     private static final int MOST = 20_000;
 
-    private record Request(Instant since, CompletableFuture<SandboxStatus> outcome) {}
+    private record Request<T>(Instant since, CompletableFuture<T> outcome) {}
 
+    private final String what;
     private final Clock clock;
-    private final Map<UUID, Request> requests = new LinkedHashMap<>();
+    private final Map<UUID, Request<T>> requests = new LinkedHashMap<>();
 
-    CreateRequests(Clock clock) {
+    /** @param what in messages: "create" */
+    Requests(String what, Clock clock) {
+        this.what = what;
         this.clock = clock;
     }
 
     /** The outcome of {@code work}, done now or by an earlier call with the same id. */
-    SandboxStatus once(UUID id, Supplier<SandboxStatus> work) {
-        CompletableFuture<SandboxStatus> mine = new CompletableFuture<>();
-        CompletableFuture<SandboxStatus> outcome = register(id, mine);
+    T once(UUID id, Supplier<T> work) {
+        CompletableFuture<T> mine = new CompletableFuture<>();
+        CompletableFuture<T> outcome = register(id, mine);
         if (outcome == mine) {
-            Thread.ofVirtual().name("create " + id).start(() -> {
+            Thread.ofVirtual().name(what + " " + id).start(() -> {
                 try {
                     mine.complete(work.get());
                 } catch (Throwable e) {
@@ -52,7 +54,7 @@ final class CreateRequests {
             Thread.currentThread().interrupt();
             throw new NodeException(
                     NodeException.Kind.UNAVAILABLE,
-                    "the caller of create " + id + " was interrupted; the create goes on, ask again with the same id",
+                    "the caller of " + what + " " + id + " was interrupted; it goes on, ask again with the same id",
                     e);
         } catch (ExecutionException e) {
             Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
@@ -60,22 +62,22 @@ final class CreateRequests {
                 throw failure;
             }
             throw new NodeException(
-                    NodeException.Kind.INTERNAL, "create " + id + " failed: " + cause.getMessage(), cause);
+                    NodeException.Kind.INTERNAL, what + " " + id + " failed: " + cause.getMessage(), cause);
         }
     }
 
-    /** Remembers a create that an earlier run answered. */
-    synchronized void adopt(UUID id, SandboxStatus outcome) {
-        if (outcome.startedAt().isAfter(clock.instant().minus(REMEMBERED))) {
-            requests.put(id, new Request(outcome.startedAt(), CompletableFuture.completedFuture(outcome)));
+    /** Remembers one that an earlier run answered. */
+    synchronized void adopt(UUID id, Instant answered, T outcome) {
+        if (answered.isAfter(clock.instant().minus(REMEMBERED))) {
+            requests.put(id, new Request<>(answered, CompletableFuture.completedFuture(outcome)));
         }
     }
 
-    private synchronized CompletableFuture<SandboxStatus> register(UUID id, CompletableFuture<SandboxStatus> mine) {
+    private synchronized CompletableFuture<T> register(UUID id, CompletableFuture<T> mine) {
         Instant now = clock.instant();
         Instant oldest = now.minus(REMEMBERED);
-        for (Iterator<Request> all = requests.values().iterator(); all.hasNext(); ) {
-            Request first = all.next();
+        for (Iterator<Request<T>> all = requests.values().iterator(); all.hasNext(); ) {
+            Request<T> first = all.next();
             boolean tooMany = requests.size() >= MOST;
             if (!tooMany && !first.since().isBefore(oldest)) {
                 break;
@@ -84,7 +86,7 @@ final class CreateRequests {
                 all.remove();
             }
         }
-        Request earlier = requests.putIfAbsent(id, new Request(now, mine));
+        Request<T> earlier = requests.putIfAbsent(id, new Request<>(now, mine));
         return earlier == null ? mine : earlier.outcome();
     }
 

@@ -1,0 +1,98 @@
+package dev.holt.app.server;
+
+import dev.holt.node.envd.EnvdSandboxes;
+import dev.holt.node.envd.EnvdService;
+import dev.holt.node.interpreter.Interpreter;
+import dev.holt.node.interpreter.InterpreterSandboxes;
+import dev.holt.nodeapi.EndReason;
+import dev.holt.nodeapi.NodeListener;
+import dev.holt.nodeapi.SandboxState;
+import dev.holt.nodeapi.SandboxStatus;
+import dev.holt.wire.id.SandboxId;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the envd service and the interpreter in step with the node: what runs in a sandbox that came back is known again, so that deadlines
+ * of processes are kept, and what is held for one that is paused, lost or ended is freed. Asks guests, so nothing is done on the node's
+ * thread; one thread does it in the order in which it happened.
+ */
+final class GuestFollower implements NodeListener, AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(GuestFollower.class);
+
+    private final EnvdService envd;
+    private final EnvdSandboxes sandboxes;
+    private final Interpreter interpreter;
+    private final InterpreterSandboxes interpreted;
+    private final ExecutorService thread = Executors.newSingleThreadExecutor(
+            Thread.ofVirtual().name("guests followed").factory());
+    /** Of the thread alone: those of which something may be held. */
+    private final Map<SandboxId, SandboxState> followed = new HashMap<>();
+
+    GuestFollower(
+            EnvdService envd, EnvdSandboxes sandboxes, Interpreter interpreter, InterpreterSandboxes interpreted) {
+        this.envd = envd;
+        this.sandboxes = sandboxes;
+        this.interpreter = interpreter;
+        this.interpreted = interpreted;
+    }
+
+    @Override
+    public void started(SandboxStatus sandbox) {
+        thread.execute(() -> followed.put(sandbox.id(), SandboxState.RUNNING)); // known as soon as somebody asks for it
+    }
+
+    @Override
+    public void changed(SandboxStatus sandbox) {
+        thread.execute(() -> follow(sandbox.id(), sandbox.state()));
+    }
+
+    private void follow(SandboxId sandbox, SandboxState now) {
+        SandboxState before = followed.put(sandbox, now);
+        boolean wasThere = before == SandboxState.RUNNING || before == SandboxState.CAPTURING;
+        switch (now) {
+            case RUNNING -> {
+                if (!wasThere) {
+                    // A guest that is slow to answer must not keep the others waiting.
+                    Thread.startVirtualThread(() -> adopt(sandbox));
+                }
+            }
+            case PAUSED, LOST -> {
+                envd.forget(sandbox);
+                interpreter.forget(sandbox);
+            }
+            // A capture breaks the connections of kernels where it writes the memory: they are made anew when they are
+            // needed.
+            case CAPTURING, PAUSING, ROLLING_BACK -> interpreter.disconnect(sandbox);
+            case RESUMING -> {}
+        }
+    }
+
+    private void adopt(SandboxId sandbox) {
+        try {
+            sandboxes.find(sandbox).ifPresent(envd::adopt);
+            interpreted.find(sandbox).ifPresent(interpreter::adopt);
+        } catch (RuntimeException e) {
+            log.warn("sandbox {} runs, but what runs in it is not known: {}", sandbox, e.toString());
+        }
+    }
+
+    @Override
+    public void ended(SandboxId sandbox, EndReason reason, Instant when) {
+        thread.execute(() -> {
+            followed.remove(sandbox);
+            envd.forget(sandbox);
+            interpreter.forget(sandbox);
+        });
+    }
+
+    @Override
+    public void close() {
+        thread.shutdownNow();
+    }
+}

@@ -1,0 +1,82 @@
+package dev.holt.edge;
+
+import dev.holt.nodeapi.MemoryKept;
+import dev.holt.nodeapi.Node;
+import dev.holt.nodeapi.NodeException;
+import dev.holt.nodeapi.SandboxState;
+import dev.holt.nodeapi.SandboxStatus;
+import java.time.Duration;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Has a sandbox run before a request is passed on, and words why it does not. */
+final class Wakening {
+    /** E2B's words. */
+    static final String STILL_TRANSITIONING = "The sandbox is still transitioning. Try again in a moment.";
+
+    private static final Logger log = LoggerFactory.getLogger(Wakening.class);
+
+    private final Node node;
+    private final Waker waker;
+
+    Wakening(Node node, Waker waker) {
+        this.node = node;
+        this.waker = waker;
+    }
+
+    /**
+     * Why a request can't be served.
+     *
+     * @param retryAfter when asking again may help, if that is known
+     */
+    record Refusal(int status, String message, Optional<Duration> retryAfter) {
+        Refusal(int status, String message) {
+            this(status, message, Optional.empty());
+        }
+    }
+
+    /** Waits until the sandbox runs; what it does not run for is the answer. */
+    Optional<Refusal> wake(SandboxStatus sandbox, int port) {
+        boolean forgotten = sandbox.pause()
+                .filter(pause -> pause.memory() == MemoryKept.NONE)
+                .isPresent();
+        if (sandbox.state() == SandboxState.LOST || forgotten) {
+            return Optional.of(resting(sandbox));
+        }
+        try {
+            return waker.wake(sandbox, port).map(quota -> new Refusal(429, quota));
+        } catch (NodeException e) {
+            return Optional.of(refusal(sandbox, e));
+        }
+    }
+
+    private Refusal refusal(SandboxStatus sandbox, NodeException e) {
+        String message = String.valueOf(e.getMessage());
+        return switch (e.kind()) {
+            case NOT_FOUND -> new Refusal(502, EdgeErrors.NOT_FOUND);
+            case CONFLICT, TIMEOUT ->
+                node.find(sandbox.id())
+                        .map(now -> now.state().inTransition() || now.state() == SandboxState.RUNNING
+                                ? new Refusal(409, STILL_TRANSITIONING)
+                                : resting(now))
+                        .orElse(new Refusal(502, EdgeErrors.NOT_FOUND));
+            case FULL -> new Refusal(503, "The sandbox is paused and can't be resumed now: " + message, e.retryAfter());
+            case INVALID, UNAVAILABLE -> new Refusal(503, "The sandbox is paused and could not be resumed: " + message);
+            case INTERNAL -> {
+                log.error("sandbox {} can't be resumed for traffic", sandbox.id(), e);
+                yield new Refusal(503, "The sandbox is paused and could not be resumed; the server's log says more");
+            }
+        };
+    }
+
+    /** Begins as E2B's answer for every sandbox that does not run, by which clients know it. */
+    private static Refusal resting(SandboxStatus sandbox) {
+        String why = sandbox.state() == SandboxState.LOST
+                ? "it is lost, and what is left of it can be brought back by recovering it"
+                : sandbox.lifecycle().autoResume()
+                        ? "it is paused without its memory, and traffic does not resume it; connect to it"
+                        : "it is paused, and traffic does not resume it; connect to it";
+        return new Refusal(502, EdgeErrors.NOT_FOUND + ": " + why);
+    }
+}

@@ -1,0 +1,292 @@
+package dev.holt.node;
+
+import dev.holt.node.guest.GuestFailure;
+import dev.holt.node.image.ImageFailure;
+import dev.holt.node.process.CommandFailure;
+import dev.holt.node.runtime.BoundFiles;
+import dev.holt.node.runtime.InstanceSpec;
+import dev.holt.node.runtime.RuntimeCapabilities;
+import dev.holt.node.runtime.RuntimeFailure;
+import dev.holt.node.snapshot.FileSum;
+import dev.holt.node.snapshot.MemoryImage;
+import dev.holt.node.snapshot.PauseRecord;
+import dev.holt.node.snapshot.SnapshotFailure;
+import dev.holt.nodeapi.LogEntry;
+import dev.holt.nodeapi.MemoryKept;
+import dev.holt.nodeapi.NodeException;
+import dev.holt.nodeapi.Pause;
+import dev.holt.nodeapi.SandboxEvent;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Pauses a sandbox, top to bottom. Everything up to the commit record can fail, and then the sandbox runs on; from then on it is paused
+ * and what runs is freed, by this call, the reaper's next try or the next daemon. The caller holds the sandbox's lock.
+ */
+final class Pausing {
+    private static final Logger log = LoggerFactory.getLogger(Pausing.class);
+    /** Letting a guest go on must not fail because the pause took all its time. */
+    private static final Duration PROCEED_LIMIT = Duration.ofSeconds(30);
+
+    private static final Duration COPY_AFTER = Duration.ofSeconds(2);
+
+    private final NodeContext context;
+    private final Losing losing;
+
+    Pausing(NodeContext context, Losing losing) {
+        this.context = context;
+        this.losing = losing;
+    }
+
+    /**
+     * Pauses a running sandbox.
+     *
+     * @param cause for its events: "api", "timeout"
+     * @throws NodeException CONFLICT when it does not run, UNAVAILABLE when it could not be paused and runs on, or is LOST
+     */
+    void pause(Sandbox sandbox, boolean keepMemory, String cause) {
+        if (sandbox.phase() != Phase.RUNNING) {
+            throw new NodeException(
+                    NodeException.Kind.CONFLICT,
+                    "sandbox " + sandbox.id() + " can't be paused: it is "
+                            + sandbox.phase().words());
+        }
+        long from = System.nanoTime();
+        MemoryKept kept = kept(context.runtimeOf(sandbox).capabilities(), keepMemory);
+        int generation = Math.max(sandbox.pauses().next(), sandbox.entry().generation() + 1);
+        Duration limit = context.pauseLimit(sandbox.kind());
+        sandbox.become(sandbox.entry()
+                .with()
+                .phase(
+                        Phase.PAUSING,
+                        new Transition(Phase.RUNNING, context.now().plus(limit), generation, Transition.Step.BEGUN))
+                .entry());
+        sandbox.event(
+                SandboxEvent.Type.PAUSING,
+                "the pause began" + (cause.equals("timeout") ? " because its time was over" : ""),
+                Map.of("cause", cause, "memory", kept.wireName()));
+        PauseRecord record;
+        try {
+            context.taken(StateStep.PAUSE_JOURNAL, sandbox);
+            record = write(sandbox, generation, kept, limit);
+        } catch (RuntimeException e) {
+            throw undone(sandbox, generation, e);
+        }
+        finish(sandbox, record, cause, Duration.ofNanos(System.nanoTime() - from));
+    }
+
+    private static MemoryKept kept(RuntimeCapabilities capabilities, boolean keepMemory) {
+        if (!keepMemory) {
+            return MemoryKept.NONE;
+        }
+        if (capabilities.keepsMemoryOnDisk()) {
+            return MemoryKept.DISK;
+        }
+        return capabilities.freezes() ? MemoryKept.HOST : MemoryKept.NONE;
+    }
+
+    /** Everything that can fail: when it returns the pause is durable. */
+    private PauseRecord write(Sandbox sandbox, int generation, MemoryKept kept, Duration limit) {
+        Sandbox.Body body = sandbox.running();
+        sandbox.cutOff("sandbox " + sandbox.id() + " is paused");
+        context.taken(StateStep.PAUSE_CUT, sandbox);
+
+        if (kept == MemoryKept.DISK) {
+            body.instance().suspend(limit);
+        } else {
+            body.instance().freeze();
+        }
+        context.taken(StateStep.PAUSE_STANDS, sandbox);
+
+        Path memory = sandbox.pauses().begin(generation);
+        if (kept == MemoryKept.DISK) {
+            body.instance().checkpoint(memory, limit);
+        }
+        context.taken(StateStep.PAUSE_MEMORY, sandbox);
+
+        sandbox.root().sync();
+        context.taken(StateStep.PAUSE_DISK_SYNCED, sandbox);
+
+        Optional<MemoryImage> image = kept == MemoryKept.DISK
+                ? Optional.of(image(context, sandbox, sandbox.pauses().sumMemory(generation, context.verified())))
+                : Optional.empty();
+        context.taken(StateStep.PAUSE_SUMMED, sandbox);
+
+        PauseRecord record = new PauseRecord(
+                PauseRecord.VERSION,
+                sandbox.id(),
+                generation,
+                context.now(),
+                kept,
+                image,
+                Optional.empty(),
+                Optional.empty());
+        sandbox.pauses().commit(record);
+        return record;
+    }
+
+    /** What is known of the memory of what runs now. */
+    static MemoryImage image(NodeContext context, Sandbox sandbox, List<FileSum> files) {
+        Path agent = context.parts().agent();
+        List<MemoryImage.Bound> bound = new ArrayList<>();
+        for (InstanceSpec.BindFile file : BoundFiles.of(sandbox.frame().directory())) {
+            if (file.guestPath().equals(InstanceSpec.GUEST_AGENT)) {
+                agent = file.hostFile();
+            } else {
+                bound.add(new MemoryImage.Bound(file.hostFile().toString(), file.guestPath()));
+            }
+        }
+        return new MemoryImage(
+                sandbox.kind().isolation(),
+                sandbox.kind().resources(),
+                sandbox.entry().token(),
+                agent.toString(),
+                bound,
+                files);
+    }
+
+    /** Lets the sandbox run on after a failure before the commit; it is LOST when it can't. */
+    private NodeException undone(Sandbox sandbox, int generation, RuntimeException cause) {
+        boolean overdue = Thread.interrupted();
+        String problem =
+                overdue ? "it took longer than it may: " + cause.getMessage() : String.valueOf(cause.getMessage());
+        try {
+            Sandbox.Body body = sandbox.running();
+            if (!body.instance().alive()) {
+                throw new RuntimeFailure("what ran has ended");
+            }
+            body.instance().thaw();
+            body.instance().proceed(PROCEED_LIMIT);
+            sandbox.reconnect();
+            sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
+            sandbox.pauses().remove(generation);
+        } catch (SnapshotFailure e) {
+            log.warn("a half pause of sandbox {} can't be removed, the next one does it", sandbox.id(), e);
+        } catch (RuntimeException e) {
+            log.error("sandbox {} could not be paused and does not run on either", sandbox.id(), e);
+            losing.lose(sandbox, "a pause failed (" + problem + ") and it did not run on (" + e.getMessage() + ")");
+            return new NodeException(
+                    NodeException.Kind.UNAVAILABLE,
+                    "sandbox " + sandbox.id() + " could not be paused and is lost: " + problem
+                            + "; recover brings back what is left of it",
+                    cause);
+        }
+        sandbox.event(SandboxEvent.Type.PAUSE_FAILED, "it could not be paused and runs on", Map.of("problem", problem));
+        sandbox.story(LogEntry.Level.WARN, "a pause failed, the sandbox runs on", Map.of("problem", problem));
+        if (cause instanceof NodeException told && told.kind() == NodeException.Kind.NOT_FOUND) {
+            return told;
+        }
+        return new NodeException(
+                NodeException.Kind.UNAVAILABLE,
+                "sandbox " + sandbox.id() + " could not be paused and runs on: " + problem,
+                cause);
+    }
+
+    private void finish(Sandbox sandbox, PauseRecord record, String cause, Duration took) {
+        try {
+            free(sandbox, record);
+        } catch (RuntimeFailure | ImageFailure | CommandFailure | SnapshotFailure | GuestFailure e) {
+            log.warn("sandbox {} is paused, what ran of it can't be freed yet, will try again", sandbox.id(), e);
+            throw new NodeException(
+                    NodeException.Kind.UNAVAILABLE,
+                    "sandbox " + sandbox.id() + " is kept, but what ran of it could not be freed yet: " + e.getMessage()
+                            + "; the node goes on trying",
+                    e);
+        }
+        told(sandbox, record, cause, took);
+    }
+
+    private void told(Sandbox sandbox, PauseRecord record, String cause, Duration took) {
+        String memory = record.memory().wireName();
+        sandbox.event(
+                SandboxEvent.Type.PAUSED,
+                "paused by " + cause + ", memory kept: " + memory,
+                Map.of("cause", cause, "memory", memory, "milliseconds", Long.toString(took.toMillis())));
+        sandbox.story(LogEntry.Level.INFO, "sandbox paused", Map.of("cause", cause, "memory", memory));
+        sandbox.pauseSucceeded();
+    }
+
+    /** Finishes a pause that was committed by an earlier try or an earlier daemon. */
+    void finishCommitted(Sandbox sandbox, String cause) {
+        PauseRecord record = sandbox.pauses()
+                .find(sandbox.entry().way().generation())
+                .orElseThrow(() -> new SnapshotFailure("the record of a committed pause is gone"));
+        free(sandbox, record);
+        told(sandbox, record, cause, Duration.ZERO);
+    }
+
+    /**
+     * Frees what runs of a sandbox whose pause is durable, and makes it PAUSED. May be called again after a failure, by another daemon
+     * too.
+     */
+    void free(Sandbox sandbox, PauseRecord committed) {
+        PauseRecord record = committed;
+        sandbox.note(sandbox.entry().with().step(Transition.Step.COMMITTED).entry());
+        context.parts().steps().taken(StateStep.PAUSE_COMMITTED, sandbox.id());
+        Pause pause = new Pause(record.since(), record.memory());
+        if (record.memory() == MemoryKept.HOST) {
+            sandbox.room().ifPresent(Capacity.Promise::rest);
+        } else {
+            context.parts().steps().taken(StateStep.PAUSE_COMMIT_JOURNAL, sandbox.id());
+            sandbox.endBody();
+            sandbox.giveRoomBack();
+            context.parts().steps().taken(StateStep.PAUSE_INSTANCE_GONE, sandbox.id());
+            sandbox.root().unmount();
+            sandbox.root().sync();
+            context.parts().steps().taken(StateStep.PAUSE_AT_REST, sandbox.id());
+            record = record.withDisk(context.verified().sum(sandbox.root().image(), "disk"));
+            sandbox.pauses().commit(record);
+            context.parts().steps().taken(StateStep.PAUSE_DISK_SUMMED, sandbox.id());
+        }
+        sandbox.becomeDurably(paused(sandbox.entry(), pause, record.generation()));
+        tidy(sandbox, record);
+    }
+
+    static JournalEntry paused(JournalEntry entry, Pause pause, int generation) {
+        JournalEntry.Changes changes = entry.with().phase(Phase.PAUSED).paused(pause, generation);
+        return (pause.memory() == MemoryKept.HOST ? changes : changes.noInstance()).entry();
+    }
+
+    /** Keeps of earlier pauses the last one that could still be gone back to; makes this one such for the next. */
+    private void tidy(Sandbox sandbox, PauseRecord record) {
+        try {
+            Set<Integer> kept = sandbox.pauses()
+                    .newestBefore(record.generation())
+                    .filter(earlier -> earlier.copy().isPresent())
+                    .map(earlier -> Set.of(record.generation(), earlier.generation()))
+                    .orElse(Set.of(record.generation()));
+            sandbox.pauses().keepOnly(kept);
+        } catch (SnapshotFailure e) {
+            log.warn("earlier pauses of sandbox {} can't be removed, the next pause tries again", sandbox.id(), e);
+        }
+        if (record.memory() != MemoryKept.HOST) {
+            sandbox.copyAt(context.now().plus(COPY_AFTER));
+        }
+    }
+
+    /**
+     * Keeps a copy of a paused sandbox's disk where that is cheap: so that this pause can still be gone back to when the sandbox has run
+     * on and the next one is damaged. Ahead of need, some time after the pause: a resume that comes before goes without.
+     */
+    void keepCopy(Sandbox sandbox) {
+        sandbox.whenFree(() -> {
+            if (sandbox.phase() == Phase.PAUSED) {
+                sandbox.pauses()
+                        .find(sandbox.entry().generation())
+                        .filter(record -> record.copy().isEmpty())
+                        .ifPresent(record -> sandbox.pauses()
+                                .keepCopy(
+                                        record,
+                                        sandbox.root().image(),
+                                        context.config().state().copyMegabytes() << 20));
+            }
+        });
+    }
+}

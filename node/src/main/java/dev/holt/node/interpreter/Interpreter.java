@@ -29,13 +29,14 @@ public final class Interpreter implements AutoCloseable {
 
     /** One that takes a quarter of the heap for messages. */
     public Interpreter() {
-        this(MessageMemory.ofThisProcess());
+        this(MessageMemory.ofThisProcess(), KernelStarter.DIRECTORY);
     }
 
-    Interpreter(MessageMemory memory) {
+    /** @param directory in the guests, for connection files */
+    Interpreter(MessageMemory memory, String directory) {
         this.memory = memory;
         this.sockets = new KernelSockets(memory);
-        this.starter = new KernelStarter(sockets);
+        this.starter = new KernelStarter(sockets, directory);
     }
 
     MessageMemory memory() {
@@ -53,7 +54,7 @@ public final class Interpreter implements AutoCloseable {
     }
 
     private SandboxKernels fresh(GuestAgent agent) {
-        return new SandboxKernels(agent, sockets, starter);
+        return new SandboxKernels(agent, starter);
     }
 
     /**
@@ -94,9 +95,13 @@ public final class Interpreter implements AutoCloseable {
      * @return to be closed when the sandbox ends
      */
     public Lease warm(SandboxId id, GuestAgent agent) {
-        InterpreterSandbox sandbox = new InterpreterSandbox(id, agent, Optional.empty(), Map.of());
+        return warm(new InterpreterSandbox(id, agent, Optional.empty(), Map.of()));
+    }
+
+    Lease warm(InterpreterSandbox sandbox) {
+        SandboxId id = sandbox.id();
         try {
-            KernelSpecs specs = new KernelSpecs(agent, Map.of());
+            KernelSpecs specs = new KernelSpecs(sandbox.agent(), sandbox.environment());
             if (!specs.languages().contains(Languages.PYTHON)
                     || !specs.require(Languages.PYTHON).warm()) {
                 return NOTHING;

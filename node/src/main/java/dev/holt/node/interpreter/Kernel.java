@@ -40,6 +40,7 @@ final class Kernel {
     private final KernelRecord record;
     private final int pid;
     private final long startId;
+    private final String connectionFile;
 
     private final ReentrantLock lock = new ReentrantLock();
     private @Nullable KernelLink link;
@@ -51,12 +52,19 @@ final class Kernel {
     /** Whether it may be busy with something that nobody waits for. */
     private volatile boolean unsettled = true;
 
-    Kernel(GuestAgent agent, KernelSockets sockets, KernelRecord record, int pid, long startId) {
+    Kernel(
+            GuestAgent agent,
+            KernelSockets sockets,
+            KernelRecord record,
+            int pid,
+            long startId,
+            String connectionFile) {
         this.agent = agent;
         this.sockets = sockets;
         this.record = record;
         this.pid = pid;
         this.startId = startId;
+        this.connectionFile = connectionFile;
     }
 
     KernelRecord record() {
@@ -362,7 +370,7 @@ final class Kernel {
             // it has ended by itself
         }
         try {
-            agent.remove(KernelStarter.USER, KernelStarter.connectionFile(record.contextId()));
+            agent.remove(KernelStarter.USER, connectionFile);
         } catch (GuestFailure failure) {
             if (failure.errno() != Errno.ENOENT) {
                 throw failure;

@@ -1,7 +1,6 @@
 package dev.holt.node.interpreter;
 
 import dev.holt.http.HttpFailure;
-import dev.holt.node.guest.Errno;
 import dev.holt.node.guest.FileSink;
 import dev.holt.node.guest.GuestAgent;
 import dev.holt.node.guest.GuestFailure;
@@ -35,7 +34,9 @@ import java.util.Set;
 final class KernelStarter {
     static final String USER = "root";
 
-    private static final String DIRECTORY = "/run/holt/kernels";
+    /** Where connection files are in a guest. */
+    static final String DIRECTORY = "/run/holt/kernels";
+
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Duration LISTEN_STEP = Duration.ofMillis(10);
     private static final int CONNECT_MILLISECONDS = 500;
@@ -48,14 +49,22 @@ final class KernelStarter {
     private static final int KEY_BYTES = 32;
 
     private final KernelSockets sockets;
+    private final String directory;
     private final SecureRandom random = new SecureRandom();
 
-    KernelStarter(KernelSockets sockets) {
+    /** @param directory in the guest, for connection files */
+    KernelStarter(KernelSockets sockets, String directory) {
         this.sockets = sockets;
+        this.directory = directory;
     }
 
-    static String connectionFile(String contextId) {
-        return DIRECTORY + "/" + contextId + ".json";
+    private String connectionFile(String contextId) {
+        return directory + "/" + contextId + ".json";
+    }
+
+    /** A kernel that runs already. */
+    Kernel running(GuestAgent agent, KernelRecord record, int pid, long startId) {
+        return new Kernel(agent, sockets, record, pid, startId, connectionFile(record.contextId()));
     }
 
     /**
@@ -92,7 +101,7 @@ final class KernelStarter {
             sink.finish(ByteBuffer.wrap(ports.connectionFile(wanted.spec.name())));
         }
         try (ProcessStream process = launch(agent, wanted, record, file)) {
-            Kernel kernel = new Kernel(agent, sockets, record, process.pid(), process.startId());
+            Kernel kernel = running(agent, record, process.pid(), process.startId());
             boolean good = false;
             try {
                 awaitReady(agent, kernel, process, wanted);
@@ -212,10 +221,5 @@ final class KernelStarter {
     /** Whether {@code failure} says that the directory a process was to start in is not there. */
     static boolean isMissingDirectory(HttpFailure failure) {
         return failure.body().code() == 400 && failure.body().message().startsWith("cwd ");
-    }
-
-    /** Whether the guest knows a process of that pid no more. */
-    static boolean isUnknown(GuestFailure failure) {
-        return failure.errno() == Errno.ESRCH;
     }
 }

@@ -4,7 +4,6 @@ import dev.holt.http.HttpFailure;
 import dev.holt.node.guest.GuestAgent;
 import dev.holt.node.guest.GuestProcess;
 import dev.holt.node.interpreter.jupyter.KernelFailure;
-import dev.holt.node.interpreter.jupyter.KernelSockets;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -14,7 +13,6 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
@@ -31,7 +29,6 @@ final class SandboxKernels {
     private static final List<String> LISTED = List.of(Languages.PYTHON, Languages.JAVASCRIPT);
 
     private final GuestAgent agent;
-    private final KernelSockets sockets;
     private final KernelStarter starter;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -44,9 +41,8 @@ final class SandboxKernels {
     private boolean forgotten;
     private @Nullable List<String> listed;
 
-    SandboxKernels(GuestAgent agent, KernelSockets sockets, KernelStarter starter) {
+    SandboxKernels(GuestAgent agent, KernelStarter starter) {
         this.agent = agent;
-        this.sockets = sockets;
         this.starter = starter;
     }
 
@@ -266,7 +262,8 @@ final class SandboxKernels {
                         record.created(),
                         id.equals(standardId(record.language())),
                         starter));
-        context.adopt(new Kernel(agent, sockets, record, found.process.pid(), found.process.startId()));
+        context.adopt(starter.running(
+                agent, record, found.process.pid(), found.process.startId()));
     }
 
     /** The contexts that have a kernel, the oldest first. */
@@ -283,16 +280,6 @@ final class SandboxKernels {
         lock.lock();
         try {
             return new ArrayList<>(contexts.values());
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** The context of an id if it is known. */
-    Optional<Context> find(String id) {
-        lock.lock();
-        try {
-            return Optional.ofNullable(contexts.get(id));
         } finally {
             lock.unlock();
         }

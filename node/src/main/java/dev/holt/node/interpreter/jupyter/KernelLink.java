@@ -5,9 +5,11 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +22,8 @@ import org.jspecify.annotations.Nullable;
 public final class KernelLink implements AutoCloseable {
     /** How much may wait here to be taken, while something is there already. */
     private static final int QUEUE_BYTES = 256 * 1024;
+    /** How long the others may go on when one connection of a kernel has broken. */
+    private static final Duration OTHERS = Duration.ofMillis(500);
 
     private final KernelSockets sockets;
     private final InetAddress address;
@@ -30,6 +34,8 @@ public final class KernelLink implements AutoCloseable {
 
     /** Of the sockets' thread alone. */
     private final Map<Channel, KernelSocket> open = new EnumMap<>(Channel.class);
+    /** Those of them that are at their end. Of the sockets' thread alone. */
+    private final Set<KernelSocket> broken = new HashSet<>();
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
@@ -83,6 +89,32 @@ public final class KernelLink implements AutoCloseable {
                             case CONTROL -> ports.control();
                             case STDIN -> ports.stdin();
                         }));
+    }
+
+    /**
+     * All of {@code socket} was read and nothing more will come. The link ends when that is so of every socket, for a kernel that dies has
+     * perhaps said something on another; or soon.
+     */
+    void broke(KernelSocket socket) {
+        boolean first = broken.isEmpty();
+        broken.add(socket);
+        if (broken.containsAll(open.values())) {
+            end();
+        } else if (first) {
+            Thread.startVirtualThread(() -> {
+                try {
+                    Thread.sleep(OTHERS);
+                } catch (InterruptedException nobodyInterruptsIt) {
+                    Thread.currentThread().interrupt();
+                }
+                sockets.execute(this::end);
+            });
+        }
+    }
+
+    private void end() {
+        fail(new KernelFailure(KernelFailure.Kind.DISCONNECTED, "the connection to the kernel broke"));
+        closeSockets();
     }
 
     void closeSockets() {

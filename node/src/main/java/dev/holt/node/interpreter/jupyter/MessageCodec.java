@@ -61,11 +61,15 @@ public final class MessageCodec {
         header.put("date", Instant.now().toString());
         header.put("msg_type", type);
         header.put("version", VERSION);
-        List<byte[]> signed = List.of(
+        return signed(List.of(
                 Json.MAPPER.writeValueAsBytes(header),
-                EMPTY_OBJECT,
-                EMPTY_OBJECT,
-                Json.MAPPER.writeValueAsBytes(content));
+                EMPTY_OBJECT.clone(),
+                EMPTY_OBJECT.clone(),
+                Json.MAPPER.writeValueAsBytes(content)));
+    }
+
+    /** A message of those four parts. */
+    List<byte[]> signed(List<byte[]> signed) {
         byte[] signature = HexFormat.of().formatHex(sign(signed)).getBytes(StandardCharsets.US_ASCII);
         return List.of(DELIMITER, signature, signed.get(0), signed.get(1), signed.get(2), signed.get(3));
     }

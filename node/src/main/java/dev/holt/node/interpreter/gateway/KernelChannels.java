@@ -57,7 +57,12 @@ public final class KernelChannels implements Session.Listener {
     private final PendingRequests pending = new PendingRequests();
     private @Nullable KernelLink link;
     private @Nullable MessageCodec sender;
-    private boolean wantsMessage;
+    /** A message that came while there was no connection to the kernel; no other is asked for until it is sent. */
+    private SocketMessages.@Nullable Incoming held;
+
+    /** Whether the first message was asked for. */
+    private boolean begun;
+
     private volatile @Nullable Session session;
     private volatile @Nullable Thread thread;
     private volatile boolean closed;
@@ -75,7 +80,6 @@ public final class KernelChannels implements Session.Listener {
     public void onWebSocketOpen(Session session) {
         session.setIdleTimeout(IDLE_MAXIMUM);
         this.session = session;
-        wantsMessage = true;
         thread = Thread.ofVirtual().name("kernel of a notebook").start(() -> serve(session));
     }
 
@@ -95,23 +99,21 @@ public final class KernelChannels implements Session.Listener {
     }
 
     private void pass(Decoder decoder) {
+        boolean done = true;
         try {
-            send(decoder.decode());
+            done = send(decoder.decode());
         } catch (HttpFailure | JacksonException malformed) {
             // Clients of this protocol expect no errors on it; Jupyter's own server logs such a message and goes on,
             // too.
             log.debug("a notebook's client sent what is no message: {}", malformed.getMessage());
         }
-        demand();
+        if (done) {
+            demand();
+        }
     }
 
-    private void send(SocketMessages.Incoming message) {
-        Channel channel = switch (message.channel()) {
-            case "shell" -> Channel.SHELL;
-            case "control" -> Channel.CONTROL;
-            case "stdin" -> Channel.STDIN;
-            default -> throw new HttpFailure(400, "no channel to send to: " + message.channel());
-        };
+    /** Whether the message was sent; otherwise it is kept until it can be. */
+    private boolean send(SocketMessages.Incoming message) {
         byte[] header = message.parts().getFirst();
         JsonNode read = Json.MAPPER.readTree(header);
         String id = PendingRequests.field(read, "msg_id");
@@ -119,34 +121,44 @@ public final class KernelChannels implements Session.Listener {
         if (id.isEmpty() || type.isEmpty()) {
             throw new HttpFailure(400, "a header without msg_id and msg_type");
         }
+        String named = message.channel().isEmpty() ? usualChannel(type) : message.channel();
+        Channel channel = switch (named) {
+            case "shell" -> Channel.SHELL;
+            case "control" -> Channel.CONTROL;
+            case "stdin" -> Channel.STDIN;
+            default -> throw new HttpFailure(400, "no channel to send to: " + named);
+        };
         lock.lock();
         try {
             KernelLink to = link;
             MessageCodec codec = sender;
             if (to == null || codec == null) {
-                return; // only what came while the kernel went: it is told that it was restarted
+                held = message;
+                return false;
             }
             if (channel != Channel.STDIN) {
-                pending.sent(message.channel(), id, type, header);
+                pending.sent(named, id, type, header);
             }
             to.sendParts(channel, codec.seal(message.parts()));
+            return true;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Takes the next message of the client, now if the kernel hears it, else when it does. */
+    /** jupyter_server's own client names no channel, neither with answers to a kernel's questions. */
+    private static String usualChannel(String type) {
+        return switch (type) {
+            case "input_reply" -> "stdin";
+            case "interrupt_request", "shutdown_request", "debug_request" -> "control";
+            default -> "shell";
+        };
+    }
+
+    /** Asks for the next message of the client. */
     private void demand() {
         Session from = session;
-        boolean now;
-        lock.lock();
-        try {
-            now = link != null;
-            wantsMessage = !now;
-        } finally {
-            lock.unlock();
-        }
-        if (now && from != null && from.isOpen()) {
+        if (from != null && from.isOpen()) {
             from.demand();
         }
     }
@@ -220,16 +232,7 @@ public final class KernelChannels implements Session.Listener {
         try (KernelLink opened = connection.link()) {
             opened.attend(true);
             heard = settle(client, opened);
-            lock.lock();
-            try {
-                link = opened;
-                sender = new MessageCodec(connection.key());
-            } finally {
-                lock.unlock();
-            }
-            if (wantsMessage) {
-                demand();
-            }
+            takeMessages(opened, new MessageCodec(connection.key()));
             while (!closed) {
                 try (KernelLink.Taken taken = opened.poll(PING)) {
                     if (taken == null) {
@@ -247,6 +250,27 @@ public final class KernelChannels implements Session.Listener {
             return heard;
         } finally {
             letGo();
+        }
+    }
+
+    private void takeMessages(KernelLink opened, MessageCodec codec) {
+        SocketMessages.Incoming waiting;
+        boolean first;
+        lock.lock();
+        try {
+            link = opened;
+            sender = codec;
+            waiting = held;
+            held = null;
+            first = !begun;
+            begun = true;
+        } finally {
+            lock.unlock();
+        }
+        if (waiting != null) {
+            pass(() -> waiting);
+        } else if (first) {
+            demand();
         }
     }
 

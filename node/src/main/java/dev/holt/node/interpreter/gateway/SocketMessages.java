@@ -28,7 +28,7 @@ final class SocketMessages {
     /**
      * A message of a client.
      *
-     * @param channel as the client names it
+     * @param channel as the client names it; empty when it does not
      * @param parts header, parent header, metadata and content as JSON, then any buffers
      */
     record Incoming(String channel, List<byte[]> parts) {}
@@ -54,7 +54,7 @@ final class SocketMessages {
             parts.add(part.isObject() ? Json.MAPPER.writeValueAsBytes(part) : EMPTY_OBJECT);
         }
         parts.addAll(buffers);
-        return new Incoming(message.path("channel").asString("shell"), parts);
+        return new Incoming(message.path("channel").asString(""), parts);
     }
 
     /** The number of parts, the offset of each, all 32 bits and big-endian, then the parts: JSON and the buffers. */

@@ -4,6 +4,7 @@ import dev.holt.wire.id.TemplateId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -44,6 +45,7 @@ final class InterpreterTemplate implements Recipe {
             files.put(PYTHON + file, "interpreter/holt_kernel/" + file);
         }
         files.put("etc/ipython/ipython_kernel_config.py", "interpreter/ipython_kernel_config.py");
+        files.put("etc/pip.conf", "interpreter/pip.conf");
         files.put("usr/local/lib/holt-interpreter/java/HoltShell.java", "interpreter/HoltShell.java");
         return files;
     }
@@ -61,7 +63,7 @@ final class InterpreterTemplate implements Recipe {
     @Override
     public String version() {
         Map<String, String> files = files();
-        List<String> all = new java.util.ArrayList<>(files.values());
+        List<String> all = new ArrayList<>(files.values());
         all.add(SCRIPT);
         return ID + "-" + Resources.digest(all, List.copyOf(files.keySet()));
     }

@@ -12,6 +12,8 @@ import java.util.Map;
 
 /** Makes an engine write memory images. */
 record Checkpoints(Remains remains) {
+    private static final long ALMOST_NOTHING = 1 << 20;
+
     /** As {@link RuntimeInstance#checkpoint}. */
     void write(RuntimeInstance instance, Path imageDirectory, Duration limit) {
         OciEngine engine = remains.engine();
@@ -35,13 +37,24 @@ record Checkpoints(Remains remains) {
                 engine.refusal(said).ifPresent(reason -> {
                     throw new CheckpointRefused(failed + reason);
                 });
-                throw new RuntimeFailure(failed + (instance.alive() ? "" : "its kernel has ended; ") + "status "
-                        + exitCode + ", " + said);
+                throw new RuntimeFailure(failed + (instance.alive() ? "" : "its kernel has ended; ")
+                        + full(imageDirectory) + "status " + exitCode + ", " + said);
             }
         } catch (CommandFailure e) {
             throw new RuntimeFailure(failed + e.getMessage(), e);
         } finally {
             remove(log);
+        }
+    }
+
+    /** Said by us, because sentries whose first write fails say something else. */
+    private static String full(Path directory) {
+        try {
+            return Files.getFileStore(directory).getUsableSpace() < ALMOST_NOTHING
+                    ? "no space left on device at '" + directory + "'; "
+                    : "";
+        } catch (IOException e) {
+            return "'" + directory + "' can't be looked at (" + e.getMessage() + "); ";
         }
     }
 

@@ -262,8 +262,7 @@ final class SandboxKernels {
                         record.created(),
                         id.equals(standardId(record.language())),
                         starter));
-        context.adopt(starter.running(
-                agent, record, found.process.pid(), found.process.startId()));
+        context.adopt(starter.running(agent, record, found.process.pid(), found.process.startId()));
     }
 
     /** The contexts that there are now, without asking the guest. */

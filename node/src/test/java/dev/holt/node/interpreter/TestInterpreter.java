@@ -1,5 +1,7 @@
 package dev.holt.node.interpreter;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.holt.http.HttpListener;
 import dev.holt.http.HttpServer;
 import dev.holt.http.HttpServerSettings;
@@ -58,8 +60,7 @@ final class TestInterpreter implements AutoCloseable {
                     public boolean handle(Request request, Response response, Callback callback) {
                         boolean secure = request.getHeaders().contains(SECURE);
                         new InterpreterService(
-                                        interpreter,
-                                        id -> alive ? Optional.of(sandbox(secure)) : Optional.empty())
+                                        interpreter, id -> alive ? Optional.of(sandbox(secure)) : Optional.empty())
                                 .handle(ID, request, response, callback);
                         return true;
                     }
@@ -181,8 +182,8 @@ final class TestInterpreter implements AutoCloseable {
                         .build(),
                 HttpResponse.BodyHandlers.ofInputStream());
         if (response.statusCode() != 200) {
-            throw new AssertionError(response.statusCode() + ": "
-                    + new String(response.body().readAllBytes(), StandardCharsets.UTF_8));
+            throw new AssertionError(
+                    response.statusCode() + ": " + new String(response.body().readAllBytes(), StandardCharsets.UTF_8));
         }
         return new Running(response.body());
     }
@@ -194,6 +195,9 @@ final class TestInterpreter implements AutoCloseable {
     /** What an execution came to, without the count and the end. */
     record Outcome(List<JsonNode> lines) {
         String text() {
+            assertThat(find("error").toString())
+                    .as("the error of code that was to have a result")
+                    .isEqualTo("{}");
             return find("result").path("text").asString("");
         }
 

@@ -16,6 +16,7 @@ import dev.holt.control.rest.RestHandler;
 import dev.holt.control.rest.Route;
 import dev.holt.control.sandbox.SandboxFeature;
 import dev.holt.control.sandbox.SandboxSettings;
+import dev.holt.control.template.OfferedTemplates;
 import dev.holt.control.template.TemplateRoutes;
 import dev.holt.control.template.TemplateSeed;
 import dev.holt.control.template.Templates;
@@ -57,20 +58,31 @@ public final class Control implements AutoCloseable {
      * @param seeds the templates that come with the installation
      */
     public Control(ControlConfig config, Node node, List<TemplateSeed> seeds) {
-        this(config, ControlFoundation.open(config), node, seeds, Clock.systemUTC());
+        this(config, ControlFoundation.open(config), node, seeds, OfferedTemplates.NONE, Clock.systemUTC());
     }
 
     /**
      * As the other.
      *
      * @param foundation closed with this, and when this can't be made
+     * @param offered templates that come with the installation and may not be built yet; those that are, are among the seeds
      */
-    public Control(ControlConfig config, ControlFoundation foundation, Node node, List<TemplateSeed> seeds) {
-        this(config, foundation, node, seeds, Clock.systemUTC());
+    public Control(
+            ControlConfig config,
+            ControlFoundation foundation,
+            Node node,
+            List<TemplateSeed> seeds,
+            OfferedTemplates offered) {
+        this(config, foundation, node, seeds, offered, Clock.systemUTC());
     }
 
     private Control(
-            ControlConfig config, ControlFoundation foundation, Node node, List<TemplateSeed> seeds, Clock clock) {
+            ControlConfig config,
+            ControlFoundation foundation,
+            Node node,
+            List<TemplateSeed> seeds,
+            OfferedTemplates offered,
+            Clock clock) {
         SecureRandom random = new SecureRandom();
         Contract contract = foundation.contract();
         database = foundation.database();
@@ -79,7 +91,7 @@ public final class Control implements AutoCloseable {
             teams = new Teams(database, clock);
             keys = new ApiKeys(database, teams, random, clock);
             AccessTokens tokens = new AccessTokens(database, random, clock);
-            Templates templates = new Templates(database, clock, config.envdVersion());
+            Templates templates = new Templates(database, clock, config.envdVersion(), offered);
             defaultTeam = teams.ensureDefault(config.quotas());
             defaultKey = new DefaultKeyFile(config.defaultKeyFile(), keys, teams, random);
             templates.seed(seeds);

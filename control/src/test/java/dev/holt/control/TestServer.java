@@ -2,6 +2,7 @@ package dev.holt.control;
 
 import dev.holt.control.access.TeamQuotas;
 import dev.holt.control.contract.Contract;
+import dev.holt.control.template.OfferedTemplates;
 import dev.holt.control.template.TemplateSeed;
 import dev.holt.nodeapi.Isolation;
 import dev.holt.nodeapi.Resources;
@@ -49,8 +50,14 @@ final class TestServer implements AutoCloseable {
     }
 
     TestServer(Path directory, FakeNode node, TeamQuotas quotas) throws Exception {
+        this(directory, node, quotas, List.of(seed()), OfferedTemplates.NONE);
+    }
+
+    TestServer(Path directory, FakeNode node, TeamQuotas quotas, List<TemplateSeed> seeds, OfferedTemplates offered)
+            throws Exception {
         this.node = node;
-        control = new Control(config(directory, quotas), node, List.of(seed()));
+        ControlConfig config = config(directory, quotas);
+        control = new Control(config, ControlFoundation.open(config), node, seeds, offered);
         key = control.ensureDefaultApiKey();
         QueuedThreadPool threads = new QueuedThreadPool();
         threads.setVirtualThreadsExecutor(Executors.newVirtualThreadPerTaskExecutor());

@@ -115,10 +115,24 @@ final class Holt implements AutoCloseable {
 
     /** Runs the command line against this Holt. */
     Command cli(String... arguments) {
+        return cli(Duration.ofMinutes(1), arguments);
+    }
+
+    /** As {@link #cli}, for what may take minutes. */
+    Command slowCli(String... arguments) {
+        return cli(Duration.ofMinutes(10), arguments);
+    }
+
+    /** Builds a built-in template, unless an earlier run did. */
+    void buildTemplate(String template) {
+        cli(Duration.ofMinutes(30), "template", "build", template).succeeded();
+    }
+
+    private Command cli(Duration limit, String... arguments) {
         return Command.run(
                 Repository.root(),
                 environmentWithSettings(),
-                Duration.ofMinutes(1),
+                limit,
                 Stream.concat(Stream.of(Repository.holt().toString()), Stream.of(arguments))
                         .toList());
     }

@@ -75,6 +75,8 @@ public final class LocalNode implements Node, AutoCloseable {
     private final Background background = new Background();
     /** Every claimed sandbox of which something may still run. */
     private final Map<SandboxId, Sandbox> sandboxes = new ConcurrentHashMap<>();
+    /** What sandboxes of a template usually have, where that is not the node's default. */
+    private final Map<TemplateId, Resources> usual = new ConcurrentHashMap<>();
 
     private Instant nextLogSweep = Instant.EPOCH;
     private volatile boolean stopping;
@@ -239,8 +241,13 @@ public final class LocalNode implements Node, AutoCloseable {
     }
 
     private boolean worthWarming(SandboxKind kind) {
-        return kind.resources().equals(config.limits().resources())
+        return kind.resources().equals(usual.getOrDefault(kind.template(), defaultResources()))
                 && kind.isolation() == parts.runtimes().getFirst().isolation();
+    }
+
+    /** What sandboxes of a template usually have: those kept ready have it. The node's default unless given. */
+    public void usually(TemplateId template, Resources resources) {
+        usual.put(template, resources);
     }
 
     /** Keeps sandboxes of that build ready from now on, before anybody asks for one. */
@@ -249,7 +256,7 @@ public final class LocalNode implements Node, AutoCloseable {
         warm.keep(new SandboxKind(
                 template,
                 buildId,
-                config.limits().resources(),
+                usual.getOrDefault(template, defaultResources()),
                 parts.runtimes().getFirst().isolation()));
     }
 

@@ -224,6 +224,20 @@ final class LocalNodeTest {
     }
 
     @Test
+    void warmSandboxesHaveWhatTheirTemplateUsuallyHas() {
+        warm = 1;
+        LocalNode node = start();
+        Resources large = new Resources(2, 256, 64);
+        node.usually(FakeWorld.TEMPLATE, large);
+        node.keepWarm(FakeWorld.TEMPLATE, FakeWorld.BUILD);
+        await(() -> node.status().warm() == 1);
+        List<SandboxId> ready = List.copyOf(world.instances.keySet());
+        SandboxStatus claimed = node.create(request(UUID.randomUUID(), NetworkPolicy.OPEN, large));
+        assertThat(ready).containsExactly(claimed.id());
+        assertThat(claimed.resources()).isEqualTo(large);
+    }
+
+    @Test
     void aDeadWarmSandboxIsNotHandedOut() {
         warm = 1;
         LocalNode node = start();

@@ -48,8 +48,9 @@ public final class HoltCommand implements Runnable {
                 .addSubcommand(new SandboxKillCommand(context))
                 .addSubcommand(new SandboxLogsCommand(context))
                 .addSubcommand(new SandboxMetricsCommand(context));
-        CommandLine template =
-                new CommandLine(new CommandGroup.Template()).addSubcommand(new TemplateListCommand(context));
+        CommandLine template = new CommandLine(new CommandGroup.Template())
+                .addSubcommand(new TemplateListCommand(context))
+                .addSubcommand(new TemplateBuildCommand(context));
         CommandLine apiKey = new CommandLine(new CommandGroup.ApiKey())
                 .addSubcommand(new ApiKeyCommands.Create(context))
                 .addSubcommand(new ApiKeyCommands.ListKeys(context))
@@ -94,6 +95,10 @@ public final class HoltCommand implements Runnable {
             }
             case dev.holt.app.server.StartFailure start -> {
                 context.err().println("holt: " + start.getMessage());
+                yield ExitCode.FAILED;
+            }
+            case dev.holt.node.image.ImageFailure template -> {
+                context.err().println("holt: " + template.getMessage());
                 yield ExitCode.FAILED;
             }
             default -> {

@@ -4,16 +4,15 @@ import dev.holt.app.settings.Settings;
 import dev.holt.control.Control;
 import dev.holt.control.ControlConfig;
 import dev.holt.control.ControlFoundation;
-import dev.holt.control.template.TemplateSeed;
 import dev.holt.edge.Edge;
 import dev.holt.http.HttpListener;
 import dev.holt.http.HttpServer;
 import dev.holt.http.SandboxService;
 import dev.holt.node.LocalNode;
 import dev.holt.node.envd.EnvdService;
+import dev.holt.node.image.BuiltInTemplate;
 import dev.holt.node.image.Disks;
 import dev.holt.node.image.ImageFailure;
-import dev.holt.node.image.TemplateBuild;
 import dev.holt.node.image.TemplateStore;
 import dev.holt.node.interpreter.Interpreter;
 import dev.holt.node.interpreter.InterpreterService;
@@ -40,7 +39,6 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
@@ -115,30 +113,30 @@ public final class Holt implements AutoCloseable {
 
         List<SandboxRuntime> runtimes = runtimes(agent);
         TemplateStore templates = new TemplateStore(state.resolve("templates"));
-        TemplateBuild base = templates.ensureBase(progress);
+        for (BuiltInTemplate template : rooms.prepared()) {
+            templates.ensure(template, progress);
+        }
+        BuiltInTemplates builtIn = started(new BuiltInTemplates(templates, rooms::resources, rooms.buildOnDemand()));
 
         Disks disks = new Disks(state.resolve("empty-disks"), state.resolve("disks"));
         Interpreter interpreter = started(new Interpreter());
         LocalNode node = started(
                 LocalNode.start(rooms.node(), runtimes, templates, disks, agent, foreground, interpreter::warm));
+        for (BuiltInTemplate template : BuiltInTemplate.values()) {
+            node.usually(template.id(), rooms.resources(template));
+        }
         EnvdService envd = envd(node, interpreter);
         InterpreterService code = new InterpreterService(interpreter, node.interpreterSandboxes());
 
-        Control control = started(new Control(
-                controlConfig,
-                opened(foundation),
-                node,
-                List.of(new TemplateSeed(
-                        base.template(),
-                        List.of(),
-                        UUID.fromString(base.buildId()),
-                        node.defaultResources(),
-                        base.createdAt()))));
+        Control control = started(new Control(controlConfig, opened(foundation), node, builtIn.seeds(), builtIn));
         Edge edge = started(
                 new Edge(rooms.edge(), node, Map.<Integer, SandboxService>of(ENVD_PORT, envd, INTERPRETER_PORT, code)));
         started(HttpServer.start(rooms.http(), handler(edge.handler(), control.handler())));
 
-        node.keepWarm(base.template(), base.buildId());
+        for (BuiltInTemplate template : rooms.prepared()) {
+            templates.current(template).ifPresent(build -> node.keepWarm(build.template(), build.buildId()));
+        }
+        builtIn.renewOld();
         clientVariables = rooms.clientVariables(control.ensureDefaultApiKey());
         EnvFile.write(EnvFile.inStateDirectory(state), clientVariables);
         log.info("serving {} at {}", isolations, rooms.http().listeners());

@@ -9,6 +9,7 @@ import dev.holt.edge.EdgeConfig;
 import dev.holt.http.HttpListener;
 import dev.holt.http.HttpServerSettings;
 import dev.holt.node.NodeConfig;
+import dev.holt.node.image.BuiltInTemplate;
 import dev.holt.node.network.Ipv4Block;
 import dev.holt.node.network.NetworkConfig;
 import dev.holt.nodeapi.Isolation;
@@ -18,6 +19,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -87,14 +89,32 @@ final class RoomSettings {
                 new NodeConfig.Limits(
                         number(SettingsTable.NODE_SANDBOXES),
                         settings.get(SettingsTable.MEMORY_OVERCOMMIT),
-                        new Resources(
-                                number(SettingsTable.SANDBOX_CPUS),
-                                number(SettingsTable.SANDBOX_MEMORY),
-                                number(SettingsTable.SANDBOX_DISK)),
+                        resources(BuiltInTemplate.BASE),
                         seconds(SettingsTable.START_TIMEOUT)),
                 new NodeConfig.Metrics(seconds(SettingsTable.METRICS_INTERVAL)),
                 new NodeConfig.Logs(settings.get(SettingsTable.LOG_SIZE) * 1024, seconds(SettingsTable.LOG_RETENTION)),
                 settings.get(SettingsTable.KILL_ON_STOP));
+    }
+
+    /** What a sandbox of that template has unless a client asks for something else. */
+    Resources resources(BuiltInTemplate template) {
+        Setting<Long> memory = template == BuiltInTemplate.CODE_INTERPRETER
+                ? SettingsTable.INTERPRETER_MEMORY
+                : SettingsTable.SANDBOX_MEMORY;
+        return new Resources(number(SettingsTable.SANDBOX_CPUS), number(memory), number(SettingsTable.SANDBOX_DISK));
+    }
+
+    /** The templates to have before anybody is served. */
+    List<BuiltInTemplate> prepared() {
+        List<String> names = settings.get(SettingsTable.TEMPLATES_PREPARED);
+        return Arrays.stream(BuiltInTemplate.values())
+                .filter(template -> template == BuiltInTemplate.BASE
+                        || names.contains(template.id().value()))
+                .toList();
+    }
+
+    boolean buildOnDemand() {
+        return settings.get(SettingsTable.TEMPLATES_ON_DEMAND);
     }
 
     private NetworkConfig network() {

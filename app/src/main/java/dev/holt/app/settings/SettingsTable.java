@@ -151,6 +151,25 @@ public final class SettingsTable {
             "5120",
             "How much a sandbox of the base template may write to its disk.");
 
+    public static final Setting<Long> INTERPRETER_MEMORY = new Setting<>(
+            "interpreter.memory",
+            Syntax.number(128, 1_048_576, "MiB"),
+            "1024",
+            "Memory of a sandbox of template `code-interpreter-v1`; CPUs and disk are as for the base template.");
+
+    public static final Setting<List<String>> TEMPLATES_PREPARED = new Setting<>(
+            "templates.prepared",
+            Syntax.listOf(Syntax.oneOf("base", "code-interpreter-v1")),
+            "base",
+            "The built-in templates that a start builds when they are missing, before anybody is served. The base always is.");
+
+    public static final Setting<Boolean> TEMPLATES_ON_DEMAND = new Setting<>(
+            "templates.on-demand",
+            Syntax.truth(),
+            "true",
+            "Whether asking for a sandbox of a built-in template that is not built begins to build it. Otherwise an operator"
+                    + " does, with `holt template build`.");
+
     public static final Setting<Long> POOL_SLOTS =
             new Setting<>("pool.slots", Syntax.number(0, 1000, "slots"), "16", "Network slots kept ready.");
 
@@ -237,6 +256,9 @@ public final class SettingsTable {
             SANDBOX_CPUS,
             SANDBOX_MEMORY,
             SANDBOX_DISK,
+            INTERPRETER_MEMORY,
+            TEMPLATES_PREPARED,
+            TEMPLATES_ON_DEMAND,
             POOL_SLOTS,
             POOL_DISKS,
             POOL_WARM,

@@ -5,13 +5,28 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.holt.app.settings.SettingsReader;
 import dev.holt.control.ControlConfig;
 import dev.holt.node.NodeConfig;
+import dev.holt.node.image.BuiltInTemplate;
 import dev.holt.nodeapi.Isolation;
+import dev.holt.nodeapi.Resources;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class RoomSettingsTest {
+    @Test
+    void templatesAndTheirSandboxes() {
+        RoomSettings rooms = rooms(Map.of());
+        assertThat(rooms.prepared()).containsExactly(BuiltInTemplate.BASE);
+        assertThat(rooms.buildOnDemand()).isTrue();
+        assertThat(rooms.resources(BuiltInTemplate.CODE_INTERPRETER)).isEqualTo(new Resources(2, 1024, 5120));
+        RoomSettings other = rooms(Map.of("templates.prepared", "code-interpreter-v1", "interpreter.memory", "2048"));
+        assertThat(other.prepared()).containsExactly(BuiltInTemplate.BASE, BuiltInTemplate.CODE_INTERPRETER);
+        assertThat(other.resources(BuiltInTemplate.CODE_INTERPRETER).memoryMegabytes())
+                .isEqualTo(2048);
+        assertThat(other.resources(BuiltInTemplate.BASE).memoryMegabytes()).isEqualTo(512);
+    }
+
     @Test
     void theDefaultsAreThoseOfTheRooms() {
         RoomSettings rooms = rooms(Map.of());

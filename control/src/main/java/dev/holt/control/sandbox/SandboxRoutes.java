@@ -151,7 +151,7 @@ final class SandboxRoutes {
     private TemplateFilter template(Team team, String text) {
         try {
             return new TemplateFilter(
-                    Optional.of(templates.resolve(text, team, "template").id()));
+                    Optional.of(templates.lookUp(text, team, "template").id()));
         } catch (ApiException e) {
             if (e.status() == 404) {
                 return new TemplateFilter(Optional.empty());

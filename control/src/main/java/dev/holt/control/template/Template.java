@@ -10,6 +10,7 @@ import java.util.Optional;
  * A template and its current build.
  *
  * @param team its owner; none for one that came with the installation
+ * @param state of the build: {@code ready}, or what is being done about a template on offer that has none yet
  */
 public record Template(
         TemplateId id,
@@ -23,7 +24,10 @@ public record Template(
         Instant updatedAt,
         long spawnCount,
         Optional<Instant> lastSpawnedAt,
-        int buildCount) {
+        int buildCount,
+        String state) {
+    static final String READY = "ready";
+
     public Template {
         aliases = List.copyOf(aliases);
     }

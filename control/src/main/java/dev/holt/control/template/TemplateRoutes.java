@@ -54,7 +54,7 @@ public final class TemplateRoutes {
     }
 
     private Answer get(Call call) {
-        Template named = templates.resolve(call.segment("templateID"), call.team(), "templateID");
+        Template named = templates.lookUp(call.segment("templateID"), call.team(), "templateID");
         Template template = templates.usableBy(call.team()).stream()
                 .filter(candidate -> candidate.id().equals(named.id()))
                 .findFirst()
@@ -75,7 +75,7 @@ public final class TemplateRoutes {
     }
 
     private Answer alias(Call call) {
-        Template template = templates.resolve(call.segment("alias"), call.team(), "alias");
+        Template template = templates.lookUp(call.segment("alias"), call.team(), "alias");
         return Answer.ok(new FoundAlias(template.id().value(), template.isPublic()));
     }
 
@@ -130,7 +130,7 @@ public final class TemplateRoutes {
                     template.spawnCount(),
                     template.buildCount(),
                     template.envdVersion(),
-                    "ready");
+                    template.state());
         }
     }
 

@@ -14,36 +14,57 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
 
 /** The templates that sandboxes can start from. Names resolve in memory; counters are read from the database. */
 public final class Templates {
     private static final String DEFAULT_TAG = "default";
+    /** What clients get for the build of a template that has none: they expect a UUID. */
+    private static final String NO_BUILD = new UUID(0, 0).toString();
 
     private final Database database;
     private final Clock clock;
     private final String envdVersion;
+    private final OfferedTemplates offered;
     private volatile Map<String, Template> byName = Map.of();
 
-    /** @param envdVersion the version of the envd service that seeded templates' sandboxes speak */
-    public Templates(Database database, Clock clock, String envdVersion) {
+    /**
+     * @param envdVersion the version of the envd service that seeded templates' sandboxes speak
+     * @param offered templates that may not be built yet
+     */
+    public Templates(Database database, Clock clock, String envdVersion, OfferedTemplates offered) {
         this.database = database;
         this.clock = clock;
         this.envdVersion = envdVersion;
+        this.offered = offered;
     }
 
     /** One build of a template. */
     record Build(String id, Resources resources, String envdVersion, Instant createdAt) {}
 
-    /** Writes down the templates that came with the installation, and learns every template's names. */
+    /**
+     * Writes down the templates that came with the installation, and learns every template's names. One on offer that is not
+     * among them has no build on this host any more, whatever the database says.
+     */
     public void seed(List<TemplateSeed> seeds) {
         database.write(handle -> {
+            for (OfferedTemplates.Offer offer : offered.offers()) {
+                handle.execute(
+                        "update builds set status = 'lost' where template_id = ? and status = 'ready'",
+                        offer.template().value());
+            }
             seeds.forEach(seed -> seed(handle, seed));
             return seeds.size();
         });
+        learnNames();
+    }
+
+    private void learnNames() {
         Map<String, Template> names = new HashMap<>();
-        for (Template template : all()) {
+        for (Template template : built()) {
             names.put(template.id().value(), template);
             template.aliases().forEach(alias -> names.put(alias, template));
         }
@@ -51,14 +72,45 @@ public final class Templates {
     }
 
     /**
-     * The template that a client names.
+     * The template that a client wants a sandbox of.
      *
      * @param field what to call the name in errors
-     * @throws ApiException 400 for what can't be a name, 404 for an unknown template or tag
+     * @throws ApiException 400 for what can't be a name, 404 for an unknown template or tag, 503 with Retry-After for one that is
+     *     being built, 409 for one that somebody has to build first
      */
     public Template resolve(String text, Team team, String field) {
+        Template template = lookUp(text, team, field);
+        if (template.state().equals(Template.READY)) {
+            return template;
+        }
+        return switch (offered.ask(template.id())) {
+            case OfferedTemplates.Answer.Ready ready -> {
+                database.write(handle -> {
+                    seed(handle, ready.seed());
+                    return 1;
+                });
+                learnNames();
+                yield lookUp(text, team, field);
+            }
+            case OfferedTemplates.Answer.NotReady not ->
+                throw not.retryAfter()
+                        .map(delay -> new ApiException(503, not.problem()).retryAfter(delay))
+                        .orElseGet(() -> new ApiException(409, not.problem()));
+        };
+    }
+
+    /**
+     * The template that a client names, which need not be built yet.
+     *
+     * @throws ApiException 400 and 404 as {@link #resolve}
+     */
+    public Template lookUp(String text, Team team, String field) {
         TemplateName name = TemplateName.parse(text, field);
         Template template = Optional.ofNullable(byName.get(name.name()))
+                .or(() -> unbuilt().stream()
+                        .filter(offer -> offer.id().value().equals(name.name())
+                                || offer.aliases().contains(name.name()))
+                        .findFirst())
                 .filter(found -> found.usableBy(team.id()))
                 .filter(found -> name.namespace().isEmpty()
                         || (name.namespace().get().equals(team.slug())
@@ -69,6 +121,27 @@ public final class Templates {
                     "template '" + name.name() + "' has no tag '" + name.tag().orElse("") + "'");
         }
         return template;
+    }
+
+    /** Those on offer that have no build. */
+    private List<Template> unbuilt() {
+        return offered.offers().stream()
+                .filter(offer -> !byName.containsKey(offer.template().value()))
+                .map(offer -> new Template(
+                        offer.template(),
+                        Optional.empty(),
+                        true,
+                        offer.aliases(),
+                        NO_BUILD,
+                        offer.resources(),
+                        envdVersion,
+                        Instant.EPOCH,
+                        Instant.EPOCH,
+                        0,
+                        Optional.empty(),
+                        0,
+                        offer.state()))
+                .toList();
     }
 
     /** The template with this id, whoever owns it; names and resources only, its counters may be old. */
@@ -87,8 +160,9 @@ public final class Templates {
 
     /** A template's builds, newest first. */
     List<Build> builds(TemplateId template) {
-        return database.read(handle -> handle.createQuery("select id, cpu_count, memory_mb, disk_mb, envd_version,"
-                        + " created_at from builds where template_id = :template order by created_at desc, id desc")
+        return database.read(handle -> handle.createQuery(
+                        "select id, cpu_count, memory_mb, disk_mb, envd_version,"
+                                + " created_at from builds where template_id = :template and status = 'ready' order by created_at desc, id desc")
                 .bind("template", template.value())
                 .map((row, context) -> new Build(
                         row.getString("id"),
@@ -132,8 +206,9 @@ public final class Templates {
             handle.execute("update templates set updated_at = ? where id = ?", now, id);
         }
         // The operator may change the limits, and an upgrade the envd version, of the very same build.
-        handle.createUpdate("update builds set cpu_count = :cpu, memory_mb = :memory, disk_mb = :disk,"
-                        + " envd_version = :envd where id = :id")
+        handle.createUpdate(
+                        "update builds set status = 'ready', cpu_count = :cpu, memory_mb = :memory, disk_mb = :disk,"
+                                + " envd_version = :envd where id = :id")
                 .bind("id", build)
                 .bind("cpu", seed.resources().cpuCount())
                 .bind("memory", seed.resources().memoryMegabytes())
@@ -151,6 +226,10 @@ public final class Templates {
     }
 
     private List<Template> all() {
+        return Stream.concat(built().stream(), unbuilt().stream()).toList();
+    }
+
+    private List<Template> built() {
         return database.read(handle -> {
             Map<String, List<String>> aliases = handle
                     .createQuery("select alias, template_id from template_aliases order by alias")
@@ -162,7 +241,7 @@ public final class Templates {
             // The current build of a template is its newest one that is ready.
             return handle.createQuery("select t.id, t.team_id, t.is_public, t.created_at, t.updated_at, t.spawn_count,"
                             + " t.last_spawned_at, b.id as build_id, b.cpu_count, b.memory_mb, b.disk_mb,"
-                            + " b.envd_version, (select count(*) from builds c where c.template_id = t.id) as builds"
+                            + " b.envd_version, (select count(*) from builds c where c.template_id = t.id and c.status = 'ready') as builds"
                             + " from templates t join builds b on b.id = (select n.id from builds n"
                             + " where n.template_id = t.id and n.status = 'ready'"
                             + " order by n.created_at desc, n.id desc limit 1)"
@@ -187,7 +266,8 @@ public final class Templates {
                 Instant.ofEpochMilli(row.getLong("updated_at")),
                 row.getLong("spawn_count"),
                 lastSpawned == 0 ? Optional.empty() : Optional.of(Instant.ofEpochMilli(lastSpawned)),
-                row.getInt("builds"));
+                row.getInt("builds"),
+                Template.READY);
     }
 
     private static Resources resources(ResultSet row) throws SQLException {

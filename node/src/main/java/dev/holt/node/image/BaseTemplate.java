@@ -10,31 +10,19 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Consumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * The recipe of template {@code base}: a small Debian of the host's own release, from the host's own package sources, checked with
- * the host's own keys, by mmdebstrap. Its user is {@code user} (1000), with bash and sudo without a password.
- *
- * @param suite the release, "bookworm"
- * @param sources as lines of sources.list
- * @param keyring that the sources are checked with
- * @param proxies the host's apt settings of proxies, needed for the build and for nothing inside
+ * The recipe of template {@code base}: a small Debian of the host's own release, from the host's own package sources, by
+ * mmdebstrap. Its user is {@code user} (1000), with bash and sudo without a password.
  */
-record BaseTemplate(String suite, List<String> sources, Path keyring, List<String> proxies) {
+final class BaseTemplate implements Recipe {
     static final TemplateId ID = new TemplateId("base");
     /** Raised with every change of what this class puts into a template: builds by an older one are out of date. */
     private static final int VERSION = 3;
 
     private static final Duration BUILD_LIMIT = Duration.ofMinutes(30);
-    private static final Path DEBIAN_KEYRING = Path.of("/usr/share/keyrings/debian-archive-keyring.gpg");
-    private static final String INSTALL_HINT =
-            "install it with: apt-get install mmdebstrap gpgv debian-archive-keyring";
     private static final List<String> PACKAGES = List.of(
             "attr",
             "bash",
@@ -70,132 +58,44 @@ record BaseTemplate(String suite, List<String> sources, Path keyring, List<Strin
             "path-exclude=/usr/share/lintian/*");
 
     private static final String APT_SETTINGS = "Acquire::Languages \"none\";\nAPT::Install-Recommends \"false\";\n";
-    private static final Pattern SIGNED_BY = Pattern.compile("(?mi)(?:^signed-by:[ \\t]*|\\bsigned-by=)(/[^\\s\\],]+)");
 
-    BaseTemplate {
-        sources = List.copyOf(sources);
-        proxies = List.copyOf(proxies);
+    @Override
+    public TemplateId id() {
+        return ID;
     }
 
-    /** Identifies the recipe on this host: changes whenever its product would. Reads one file. */
-    static String recipe() {
-        return "base-" + VERSION + "-" + release();
+    @Override
+    public String version() {
+        return "base-" + VERSION + "-" + HostPackages.release();
     }
 
-    private static String release() {
-        try {
-            for (String line : Files.readAllLines(Path.of("/etc/os-release"))) {
-                if (line.startsWith("VERSION_CODENAME=")) {
-                    return line.substring(line.indexOf('=') + 1).replace("\"", "");
-                }
-            }
-        } catch (IOException e) {
-            throw new ImageFailure("could not read this host's release", e);
-        }
-        throw new ImageFailure("/etc/os-release names no VERSION_CODENAME to build template base by");
-    }
-
-    /**
-     * The recipe for this host, with what its apt says.
-     *
-     * @throws ImageFailure when the host's apt knows no Debian sources, or mmdebstrap is missing
-     */
-    static BaseTemplate ofHost() {
+    @Override
+    public void build(Path root, List<Path> below, Path scratch, Consumer<String> progress) throws IOException {
         if (HostCommand.locate("mmdebstrap").isEmpty()) {
-            throw new ImageFailure("template base is built by mmdebstrap, which this host lacks; " + INSTALL_HINT);
+            throw new ImageFailure("template base is built by mmdebstrap, which this host lacks; install it with:"
+                    + " apt-get install mmdebstrap gpgv debian-archive-keyring");
         }
-        String format = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(LABEL)|$(SOURCESENTRY)";
-        Map<String, StringBuilder> lines = new TreeMap<>();
-        List<Path> files = new ArrayList<>();
-        String suite = release();
-        for (String line : HostCommand.of("apt-get", "indextargets", "--format", format, "Created-By: Packages")
-                .runOrFail()
-                .output()
-                .lines()
-                .toList()) {
-            String[] fields = line.split("\\|", -1);
-            boolean debian = fields[4].equals("Debian") || fields[4].equals("Debian-Security");
-            if (!fields[3].equals("Debian") || !debian || !fields[1].startsWith(suite)) {
-                continue;
-            }
-            lines.computeIfAbsent(fields[0] + " " + fields[1], key -> new StringBuilder(key))
-                    .append(' ')
-                    .append(fields[2]);
-            files.add(Path.of(fields[5].substring(0, fields[5].lastIndexOf(':'))));
-        }
-        if (lines.isEmpty()) {
-            throw new ImageFailure(
-                    "template base is built from the host's own package sources, and apt knows none for Debian "
-                            + suite + ";"
-                            + " run 'apt-get update' first, or add Debian's sources to /etc/apt");
-        }
-        List<String> sources =
-                lines.values().stream().map(line -> "deb " + line).toList();
-        return new BaseTemplate(suite, sources, keyring(files), hostProxies());
-    }
-
-    private static Path keyring(List<Path> sourceFiles) {
-        for (Path file : sourceFiles) {
-            try {
-                Matcher matcher = SIGNED_BY.matcher(Files.readString(file));
-                if (matcher.find() && Files.exists(Path.of(matcher.group(1)))) {
-                    return Path.of(matcher.group(1));
-                }
-            } catch (IOException e) {
-                throw new ImageFailure("could not read '" + file + "'", e);
-            }
-        }
-        if (!Files.exists(DEBIAN_KEYRING)) {
-            throw new ImageFailure("no keys to check Debian's packages with; " + INSTALL_HINT);
-        }
-        return DEBIAN_KEYRING;
-    }
-
-    private static List<String> hostProxies() {
-        return HostCommand.of("apt-config", "dump")
-                .runOrFail()
-                .output()
-                .lines()
-                .filter(line -> line.matches("(?i)Acquire::https?::(.*::)?Proxy(-Auto-Detect)? .*"))
-                .toList();
-    }
-
-    /**
-     * Builds it in an empty directory.
-     *
-     * @return the packages installed, as "name version"
-     */
-    List<String> build(Path root, Consumer<String> progress) throws IOException {
+        HostPackages host = HostPackages.find();
         List<String> words = new ArrayList<>(List.of(
                 "mmdebstrap",
                 "--mode=root",
                 "--variant=minbase",
                 "--format=directory",
-                "--keyring=" + keyring,
+                "--keyring=" + host.keyring(),
                 "--include=" + String.join(",", PACKAGES),
                 "--dpkgopt=force-unsafe-io")); // synced as a whole when it is complete
         APT_SETTINGS.lines().forEach(line -> words.add("--aptopt=" + line));
-        proxies.forEach(line -> words.add("--aptopt=" + line));
+        host.proxies().forEach(line -> words.add("--aptopt=" + line));
         LEFT_OUT.forEach(line -> words.add("--dpkgopt=" + line));
         words.add("--customize-hook=chroot \"$1\" useradd --uid 1000 --user-group --create-home"
                 + " --home-dir /home/user --shell /bin/bash user");
-        words.addAll(List.of(suite, root.toString(), "-"));
-        progress.accept("building template " + ID + " (Debian " + suite + ") by mmdebstrap, once");
+        words.addAll(List.of(host.suite(), root.toString(), "-"));
+        progress.accept("building template " + ID + " (Debian " + host.suite() + ") by mmdebstrap, once");
         HostCommand.of(words)
-                .withInput(String.join("\n", sources) + "\n")
+                .withInput(String.join("\n", host.sources()) + "\n")
                 .withLimit(BUILD_LIMIT)
                 .runWithLines(progress);
-        List<String> packages = HostCommand.of(
-                        "dpkg-query",
-                        "--admindir=" + root.resolve("var/lib/dpkg"),
-                        "--show",
-                        "-f=${Package} ${Version}\\n")
-                .runOrFail()
-                .output()
-                .lines()
-                .toList();
         finish(root);
-        return packages;
     }
 
     /** What a sandbox needs beyond packages, and no trace of the building. */

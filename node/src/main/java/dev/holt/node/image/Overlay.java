@@ -61,7 +61,7 @@ final class Overlay implements AutoCloseable {
     }
 
     /** The kernel takes the options as one string in which ',' and ':' separate. */
-    private static String safe(Path directory) {
+    static String safe(Path directory) {
         String text = directory.toString();
         if (text.contains(",") || text.contains(":") || text.contains("\\")) {
             throw new ImageFailure(

@@ -15,9 +15,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,6 +44,7 @@ public final class TemplateStore {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String MARKER = "build.json";
     private static final String UNFINISHED = ".unfinished-";
+    private static final Duration SYNC_LIMIT = Duration.ofMinutes(10);
     private static final long LOCK_POLL_NANOS = 50_000_000;
 
     private final Path directory;
@@ -68,41 +71,65 @@ public final class TemplateStore {
         return complete(template, directory.resolve(template.value()).resolve(buildId));
     }
 
+    /** As {@link #ensure} for {@link BuiltInTemplate#BASE}. */
+    public TemplateBuild ensureBase(Consumer<String> progress) {
+        return ensure(BuiltInTemplate.BASE, progress);
+    }
+
     /**
-     * The newest build of {@link BaseTemplate}; made first, in 30 to 60 s, when there is none by its present recipe. One build
-     * at a time, whichever thread or process asks: the others wait for it.
+     * The template's build by its present recipe; made first, with what it lies over, when there is none: the base takes 30 to
+     * 60 s, the others minutes. One build at a time, whichever thread or process asks: the others wait for it.
      *
      * @param progress told what is being done, line by line
      * @throws ImageFailure when it can't be built; nothing of it is left then
      */
-    public TemplateBuild ensureBase(Consumer<String> progress) {
-        Optional<TemplateBuild> complete = currentBase();
+    public TemplateBuild ensure(BuiltInTemplate template, Consumer<String> progress) {
+        return ensure(template.recipe(), progress);
+    }
+
+    /** The template's build by its present recipe, if this host has it. */
+    public Optional<TemplateBuild> current(BuiltInTemplate template) {
+        return current(template.recipe());
+    }
+
+    private TemplateBuild ensure(Recipe recipe, Consumer<String> progress) {
+        Optional<TemplateBuild> complete = current(recipe);
         if (complete.isPresent()) {
             return complete.get();
         }
-        Path home = directory.resolve(BaseTemplate.ID.value());
+        Optional<TemplateBuild> over = recipe.over().map(lower -> ensure(lower, progress));
+        Path home = directory.resolve(recipe.id().value());
         building.lock();
         try {
             Files.createDirectories(home);
             try (FileChannel channel = FileChannel.open(
                             home.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
                     FileLock lock = lock(channel)) {
-                Optional<TemplateBuild> meanwhile = currentBase();
-                return meanwhile.isPresent() && lock.isValid()
-                        ? meanwhile.get()
-                        : build(BaseTemplate.ofHost(), home, progress);
+                Optional<TemplateBuild> meanwhile = current(recipe);
+                return meanwhile.isPresent() && lock.isValid() ? meanwhile.get() : build(recipe, over, home, progress);
             }
         } catch (IOException | CommandFailure e) {
-            throw new ImageFailure("could not build template " + BaseTemplate.ID + ": " + e.getMessage(), e);
+            throw new ImageFailure("could not build template " + recipe.id() + ": " + e.getMessage(), e);
         } finally {
             building.unlock();
         }
     }
 
-    private Optional<TemplateBuild> currentBase() {
-        return builds(BaseTemplate.ID).stream()
-                .filter(build -> build.recipe().equals(BaseTemplate.recipe()))
+    private Optional<TemplateBuild> current(Recipe recipe) {
+        Optional<TemplateBuild> over = recipe.over().flatMap(this::current);
+        if (over.isEmpty() && recipe.over().isPresent()) {
+            return Optional.empty();
+        }
+        return builds(recipe.id()).stream()
+                .filter(build -> build.recipe().equals(version(recipe, over)))
                 .findFirst();
+    }
+
+    /** A build over another build than the present one is out of date, too. */
+    private static String version(Recipe recipe, Optional<TemplateBuild> over) {
+        return recipe.version()
+                + over.map(build -> " over " + build.template() + " " + build.buildId())
+                        .orElse("");
     }
 
     /** Waits for other processes, as a file lock does, and for other stores of this process, which it refuses to wait for. */
@@ -116,7 +143,8 @@ public final class TemplateStore {
         }
     }
 
-    private TemplateBuild build(BaseTemplate base, Path home, Consumer<String> progress) throws IOException {
+    private TemplateBuild build(Recipe recipe, Optional<TemplateBuild> over, Path home, Consumer<String> progress)
+            throws IOException {
         for (Path entry : entries(home)) {
             if (entry.getFileName().toString().startsWith(UNFINISHED)) {
                 progress.accept("removing an interrupted build");
@@ -127,11 +155,21 @@ public final class TemplateStore {
         Path unfinished = home.resolve(UNFINISHED + buildId);
         try {
             Path rootFileSystem = Files.createDirectories(unfinished.resolve("rootfs"));
-            List<String> packages = base.build(rootFileSystem, progress);
+            Path scratch = Files.createDirectories(unfinished.resolve("scratch"));
+            recipe.build(rootFileSystem, over.map(TemplateBuild::layers).orElse(List.of()), scratch, progress);
+            remove(scratch);
             TemplateBuild build = new TemplateBuild(
-                    BaseTemplate.ID, buildId, BaseTemplate.recipe(), Instant.now(), packages, home.resolve(buildId));
+                    recipe.id(),
+                    buildId,
+                    version(recipe, over),
+                    Instant.now(),
+                    packages(rootFileSystem),
+                    home.resolve(buildId),
+                    over);
             progress.accept("writing to disk");
-            HostCommand.of("sync", "--file-system", unfinished.toString()).runOrFail();
+            HostCommand.of("sync", "--file-system", unfinished.toString())
+                    .withLimit(SYNC_LIMIT)
+                    .runOrFail();
             write(build, unfinished.resolve(MARKER));
             Files.move(unfinished, build.directory(), StandardCopyOption.ATOMIC_MOVE);
             sync(home);
@@ -147,14 +185,45 @@ public final class TemplateStore {
         }
     }
 
-    /** Removes the builds of a template but the newest and those named, which sandboxes may be running from. */
+    /** What dpkg knows in there, as "name version"; nothing where a layer changed no package. */
+    private static List<String> packages(Path rootFileSystem) {
+        if (!Files.exists(rootFileSystem.resolve("var/lib/dpkg/status"))) {
+            return List.of();
+        }
+        return HostCommand.of(
+                        "dpkg-query",
+                        "--admindir=" + rootFileSystem.resolve("var/lib/dpkg"),
+                        "--show",
+                        "-f=${Package} ${Version}\\n")
+                .runOrFail()
+                .output()
+                .lines()
+                .toList();
+    }
+
+    /**
+     * Removes the builds of a template but the newest, those named, which sandboxes may be running from, and those that builds of
+     * other templates lie over.
+     */
     public void sweep(TemplateId template, Set<String> inUse) {
+        Set<Path> needed = new HashSet<>();
+        for (Path other : entries(directory)) {
+            TemplateId.parse(other.getFileName().toString())
+                    .ifPresent(id -> builds(id).forEach(build -> needed.addAll(below(build))));
+        }
         List<TemplateBuild> builds = builds(template);
         for (TemplateBuild build : builds.subList(Math.min(1, builds.size()), builds.size())) {
-            if (!inUse.contains(build.buildId())) {
+            if (!inUse.contains(build.buildId()) && !needed.contains(build.directory())) {
                 remove(build.directory());
             }
         }
+    }
+
+    private static List<Path> below(TemplateBuild build) {
+        return build.over()
+                .map(lower -> Stream.concat(Stream.of(lower.directory()), below(lower).stream())
+                        .toList())
+                .orElse(List.of());
     }
 
     /** Unmounts what an interrupted build left mounted inside, then removes the tree; never follows into a mount. */
@@ -170,6 +239,10 @@ public final class TemplateStore {
                 .put("buildId", build.buildId())
                 .put("recipe", build.recipe())
                 .put("createdAt", build.createdAt().toString());
+        build.over()
+                .ifPresent(over -> json.putObject("over")
+                        .put("template", over.template().value())
+                        .put("buildId", over.buildId()));
         ArrayNode packages = json.putArray("packages");
         build.packages().forEach(packages::add);
         try (FileChannel channel = FileChannel.open(marker, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
@@ -192,29 +265,47 @@ public final class TemplateStore {
         }
     }
 
-    /** Builds never change, so each is read once; that it is still there is looked at every time. */
+    /**
+     * Builds never change, so each is read once; that it is still there, with all that it lies over, is looked at every time.
+     */
     private Optional<TemplateBuild> complete(TemplateId template, Path entry) {
-        if (entry.getFileName().toString().startsWith(".") || !Files.exists(entry.resolve(MARKER))) {
+        Optional<TemplateBuild> build = Optional.empty();
+        if (!entry.getFileName().toString().startsWith(".") && Files.exists(entry.resolve(MARKER))) {
+            build = Optional.ofNullable(known.get(entry)).or(() -> read(template, entry));
+            build.ifPresent(found -> known.put(entry, found));
+        }
+        if (build.isEmpty() || !below(build.get()).stream().allMatch(lower -> Files.exists(lower.resolve(MARKER)))) {
             known.remove(entry);
             return Optional.empty();
         }
-        return Optional.of(known.computeIfAbsent(entry, missing -> read(template, missing)));
+        return build;
     }
 
-    private static TemplateBuild read(TemplateId template, Path entry) {
+    /** Nothing when a build that it lies over is gone. */
+    private Optional<TemplateBuild> read(TemplateId template, Path entry) {
         Path marker = entry.resolve(MARKER);
         try {
             JsonNode json = JSON.readTree(marker.toFile());
             List<String> packages = new ArrayList<>();
             json.path("packages").forEach(name -> packages.add(name.asString()));
-            return new TemplateBuild(
+            JsonNode lower = json.path("over");
+            Optional<TemplateBuild> over = lower.isObject()
+                    ? find(
+                            new TemplateId(lower.path("template").asString("")),
+                            lower.path("buildId").asString(""))
+                    : Optional.empty();
+            if (lower.isObject() && over.isEmpty()) {
+                return Optional.empty();
+            }
+            return Optional.of(new TemplateBuild(
                     template,
                     json.path("buildId").asString(),
                     json.path("recipe").asString(),
                     Instant.parse(json.path("createdAt").asString()),
                     packages,
-                    entry);
-        } catch (JacksonException | java.time.format.DateTimeParseException e) {
+                    entry,
+                    over));
+        } catch (JacksonException | java.time.format.DateTimeParseException | IllegalArgumentException e) {
             throw new ImageFailure("'" + marker + "' is damaged: " + e.getMessage(), e);
         }
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holt.node.process.HostCommand;
 import dev.holt.node.runtime.InstanceSpec;
+import dev.holt.wire.id.TemplateId;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -85,14 +86,63 @@ class TemplateStoreTest {
     }
 
     @Test
-    void theRecipeUsesTheHostsOwnSources() {
-        BaseTemplate base = BaseTemplate.ofHost();
+    void aBuildLiesOverTheOneThatItNames(@TempDir Path directory) throws Exception {
+        TemplateStore store = new TemplateStore(directory);
+        marker(directory.resolve("base/low"), "low", 1, "");
+        marker(directory.resolve("base/new"), "new", 2, "");
+        marker(directory.resolve("base/newest"), "newest", 3, "");
+        marker(
+                directory.resolve("packages/middle"),
+                "middle",
+                1,
+                ",\"over\":{\"template\":\"base\",\"buildId\":\"low\"}");
+        marker(
+                directory.resolve("top/high"),
+                "high",
+                1,
+                ",\"over\":{\"template\":\"packages\",\"buildId\":\"middle\"}");
+        TemplateId top = new TemplateId("top");
+        assertThat(store.find(top, "high").orElseThrow().image().layers())
+                .containsExactly(
+                        directory.resolve("top/high/rootfs"),
+                        directory.resolve("packages/middle/rootfs"),
+                        directory.resolve("base/low/rootfs"));
+
+        store.sweep(BaseTemplate.ID, Set.of());
+        assertThat(store.builds(BaseTemplate.ID).stream().map(TemplateBuild::buildId))
+                .as("the newest, and the one that others lie over")
+                .containsExactly("newest", "low");
+
+        Files.delete(directory.resolve("base/low/build.json"));
+        assertThat(store.find(top, "high")).isEmpty();
+        assertThat(new TemplateStore(directory).builds(top)).isEmpty();
+    }
+
+    private static void marker(Path build, String id, int day, String over) throws Exception {
+        Files.createDirectories(build);
+        Files.writeString(
+                build.resolve("build.json"),
+                "{\"buildId\":\"%s\",\"recipe\":\"r\",\"createdAt\":\"2026-01-0%dT00:00:00Z\"%s}"
+                        .formatted(id, day, over));
+    }
+
+    @Test
+    void templatesAreFoundByEveryName() {
+        assertThat(BuiltInTemplate.named("code-interpreter-v1")).contains(BuiltInTemplate.CODE_INTERPRETER);
+        assertThat(BuiltInTemplate.named("code-interpreter-beta")).contains(BuiltInTemplate.CODE_INTERPRETER);
+        assertThat(BuiltInTemplate.named("base")).contains(BuiltInTemplate.BASE);
+        assertThat(BuiltInTemplate.named("code-interpreter-packages")).isEmpty();
+    }
+
+    @Test
+    void templatesUseTheHostsOwnSources() {
+        HostPackages packages = HostPackages.find();
         String release = HostCommand.of("sh", "-c", ". /etc/os-release && echo $VERSION_CODENAME")
                 .runOrFail()
                 .output()
                 .strip();
-        assertThat(base.suite()).isEqualTo(release);
-        assertThat(base.sources()).isNotEmpty().allMatch(line -> line.startsWith("deb "));
-        assertThat(base.keyring()).exists();
+        assertThat(packages.suite()).isEqualTo(release);
+        assertThat(packages.sources()).isNotEmpty().allMatch(line -> line.startsWith("deb "));
+        assertThat(packages.keyring()).exists();
     }
 }

@@ -15,10 +15,13 @@ import org.zeromq.ZMQ;
 /** One ZeroMQ socket, connected to one port of a kernel. Everything is done on the thread of {@link KernelSockets}. */
 final class KernelSocket {
     /**
-     * How many whole messages ZeroMQ keeps between its thread and ours. Small, so that few large ones are in memory; what waits
-     * longer waits in the network's and then in the kernel's own queue.
+     * How many whole messages of iopub ZeroMQ keeps between its thread and ours. Small, so that few large ones are in memory; what waits
+     * longer waits in the network's and then in the kernel's own queue. Not smaller: JeroMQ wakes its thread for every part of one
+     * message in half as many, which with a queue of 1 is the larger part of what short code costs.
      */
-    static final int QUEUE = 1;
+    static final int QUEUE = 8;
+    /** Replies are few, one for each request. */
+    private static final int REPLIES = 16;
 
     private static final int RECONNECT_MILLISECONDS = 200;
     private static final int RECONNECT_MAXIMUM_MILLISECONDS = 5000;
@@ -34,6 +37,7 @@ final class KernelSocket {
     private final AtomicBoolean breaking = new AtomicBoolean();
     private boolean disconnected;
     private boolean closed;
+    private boolean nothing;
 
     /** Begins to connect to {@code port}. */
     KernelSocket(KernelSockets owner, ZContext context, Selector selector, KernelLink link, Channel channel, int port) {
@@ -45,7 +49,7 @@ final class KernelSocket {
         });
         this.socket = context.createSocket(channel == Channel.IOPUB ? SocketType.SUB : SocketType.DEALER);
         socket.setLinger(0);
-        socket.setRcvHWM(QUEUE);
+        socket.setRcvHWM(channel == Channel.IOPUB ? QUEUE : REPLIES);
         socket.setMsgAllocator(allocator);
         socket.setHandshakeIvl(HANDSHAKE_MILLISECONDS);
         // A link is never reconnected, it is replaced. JeroMQ takes an interval of -1 for "never" only after a
@@ -115,6 +119,11 @@ final class KernelSocket {
         }
     }
 
+    /** Whether the last {@link #read} found nothing at all. */
+    boolean foundNothing() {
+        return nothing;
+    }
+
     /** What reading left to be done. */
     enum Reading {
         /** Nothing: whatever comes wakes the selector. */
@@ -127,6 +136,7 @@ final class KernelSocket {
 
     /** Reads at most {@code count} messages. */
     Reading read(int count) {
+        nothing = false;
         for (int i = 0; i < count; i++) {
             if (closed) {
                 return Reading.DRY;
@@ -137,6 +147,7 @@ final class KernelSocket {
             }
             byte[] first = socket.recv(ZMQ.DONTWAIT);
             if (first == null) {
+                nothing = i == 0;
                 if (disconnected) {
                     link.fail(new KernelFailure(KernelFailure.Kind.DISCONNECTED, "the connection to the kernel broke"));
                     link.closeSockets();

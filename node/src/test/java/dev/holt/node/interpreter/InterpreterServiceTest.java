@@ -220,6 +220,7 @@ class InterpreterServiceTest {
         GuestProcess kernel = host.agent().processes().getFirst();
         host.agent().signal(kernel.pid(), Kernel.SIGKILL, true);
         eventually("it is dead", () -> kernels() == 0);
+        eventually("its connection is known to be broken", () -> !standard().isConnected());
         Outcome next = host.run("get x");
         assertThat(next.text()).isEqualTo("nothing");
         assertThat(next.find("stderr").path("text").asString()).contains("SIGKILL", "variables are gone");

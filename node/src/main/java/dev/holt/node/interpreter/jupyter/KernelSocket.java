@@ -80,6 +80,7 @@ final class KernelSocket {
     /** On ZeroMQ's thread, which tells of the end of a connection before it hands over the last that came on it. */
     private void breaking(KernelSockets owner) {
         if (breaking.compareAndSet(false, true)) {
+            link.markBreaking();
             Thread.startVirtualThread(() -> {
                 try {
                     Thread.sleep(HANDING_OVER);

@@ -6,6 +6,7 @@ import path from 'node:path'
 import { Sandbox } from 'e2b'
 import { Daemon, cgroupMegabytes, freePort, residentMegabytes, root, run } from './host.mjs'
 import { Nginx, Podman, RawEngine, cleanUp, requestsPerSecond } from './peers.mjs'
+import { interpreter } from './interpreter.mjs'
 import { percentile, timed, times } from './statistics.mjs'
 
 const rows = []
@@ -229,6 +230,7 @@ const benchmarks = {
     [`creates-${runtime}`, () => creates(runtime)],
     [`cold-${runtime}`, () => cold(runtime)],
     [`memory-${runtime}`, () => memory(runtime)],
+    [`interpreter-${runtime}`, () => interpreter(runtime, row, { ms, ratio })],
   ])),
   transfers,
   proxied,

@@ -14,6 +14,9 @@ import java.util.stream.Stream;
 final class Sdks {
     private static final Duration INSTALL_LIMIT = Duration.ofMinutes(10);
     private static final Duration SUITE_LIMIT = Duration.ofMinutes(25);
+    /** Needs a template of its own: {@link #runInterpreter}. */
+    private static final String INTERPRETER = "interpreter.test.mjs";
+
     private final Path home = Repository.e2e().resolve("target/sdks");
 
     /** Installs what is not there yet. Registries fail now and then: each step is tried three times. */
@@ -25,9 +28,17 @@ final class Sdks {
         return sdks;
     }
 
+    /** The code interpreter's clients, the newest. */
+    static Sdks installInterpreters() {
+        Sdks sdks = new Sdks();
+        sdks.javascript();
+        sdks.python("interpreter", "e2b-code-interpreter");
+        return sdks;
+    }
+
     private void javascript() {
         Path directory = Repository.e2e().resolve("javascript");
-        if (!Stream.of("e2b-oldest", "@modelcontextprotocol/sdk")
+        if (!Stream.of("e2b-oldest", "@e2b/code-interpreter", "@modelcontextprotocol/sdk")
                 .allMatch(name -> Files.exists(directory.resolve("node_modules/" + name + "/package.json")))) {
             threeTimes(directory, List.of("npm", "install", "--no-package-lock", "--no-fund", "--no-audit"));
         }
@@ -66,7 +77,7 @@ final class Sdks {
         Path directory = Repository.e2e().resolve("javascript");
         try (Stream<Path> files = Files.list(directory)) {
             Stream<String> suites = files.map(file -> file.getFileName().toString())
-                    .filter(name -> name.endsWith(".test.mjs"))
+                    .filter(name -> name.endsWith(".test.mjs") && !name.equals(INTERPRETER))
                     .sorted();
             Map<String, String> environment = new HashMap<>(holt.environment());
             environment.put("E2E_SDK", sdk);
@@ -92,6 +103,26 @@ final class Sdks {
                         "-p",
                         "no:cacheprovider",
                         "--durations=5"));
+    }
+
+    /** Runs the code interpreter's suites with both of its SDKs. */
+    void runInterpreter(Holt holt) {
+        run(
+                Repository.e2e().resolve("javascript"),
+                holt.environment(),
+                Stream.of("node", "--test", "--test-reporter=spec", "--test-concurrency=1", INTERPRETER));
+        run(
+                Repository.e2e().resolve("python"),
+                holt.environment(),
+                Stream.of(
+                        home.resolve("interpreter/bin/python").toString(),
+                        "-m",
+                        "pytest",
+                        "-q",
+                        "-p",
+                        "no:cacheprovider",
+                        "--durations=5",
+                        "test_interpreter.py"));
     }
 
     /** Runs one JavaScript program and returns what it printed. */

@@ -84,6 +84,12 @@ final class Context {
         applied = digest;
     }
 
+    /** Whether there is a kernel, and a connection to it. */
+    boolean isConnected() {
+        Kernel current = kernel;
+        return current != null && current.isConnected();
+    }
+
     /** Takes a kernel over that runs already. */
     void adopt(Kernel found) {
         kernel = found;

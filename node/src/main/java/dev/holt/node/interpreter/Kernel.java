@@ -79,7 +79,7 @@ final class Kernel {
      */
     KernelLink ready() throws InterruptedException {
         KernelLink current = current();
-        if (current != null && current.failure().isEmpty()) {
+        if (current != null && current.isGood()) {
             current.attend(true);
             if (!unsettled) {
                 return current;
@@ -99,6 +99,16 @@ final class Kernel {
     /** The same for one that is starting, which must not be interrupted. Fails as it does, and DISCONNECTED while it does not listen. */
     KernelLink readyForTheFirstTime(Duration patience) throws InterruptedException {
         return connect(false, patience);
+    }
+
+    /** Whether a connection is open. */
+    boolean isConnected() {
+        lock.lock();
+        try {
+            return link != null && link.isGood();
+        } finally {
+            lock.unlock();
+        }
     }
 
     private KernelLink connect(boolean interruptible, Duration patience) throws InterruptedException {

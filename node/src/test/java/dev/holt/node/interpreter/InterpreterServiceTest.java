@@ -220,6 +220,7 @@ class InterpreterServiceTest {
         GuestProcess kernel = host.agent().processes().getFirst();
         host.agent().signal(kernel.pid(), Kernel.SIGKILL, true);
         eventually("it is dead", () -> kernels() == 0);
+        eventually("its connection is known to be broken", () -> !standard().isConnected());
         Outcome next = host.run("get x");
         assertThat(next.text()).isEqualTo("nothing");
         assertThat(next.find("stderr").path("text").asString()).contains("SIGKILL", "variables are gone");
@@ -348,7 +349,8 @@ class InterpreterServiceTest {
 
     @Test
     void nullsAreAsGoodAsNothing() throws Exception {
-        assertThat(host.run("{\"code\":\"value x\",\"context_id\":null,\"language\":\"fake\",\"env_vars\":null}")
+        assertThat(host.run((Object)
+                                "{\"code\":\"value x\",\"context_id\":null,\"language\":\"fake\",\"env_vars\":null}")
                         .text())
                 .isEqualTo("x");
     }

@@ -12,7 +12,7 @@ import zmq.msg.MsgAllocator;
 final class FrameAllocator implements MsgAllocator {
     /** The longest part. */
     static final int FRAME_MAXIMUM = 32 * 1024 * 1024;
-    /** One being worked on, one in the queue, one arriving: see {@link KernelSocket#QUEUE}. */
+    /** Three of the longest, or {@link KernelSocket#QUEUE} of 8 MiB with one being worked on and one arriving. */
     private static final long SOCKET_MAXIMUM = 3L * FRAME_MAXIMUM + 1024 * 1024;
     /** What each part costs besides its bytes. */
     private static final int OVERHEAD = 160;

@@ -45,6 +45,7 @@ public final class KernelLink implements AutoCloseable {
     private boolean woken;
     private boolean paused;
     private @Nullable KernelFailure failure;
+    private volatile boolean breaking;
 
     private record Received(KernelSocket socket, List<byte[]> parts, long bytes) {}
 
@@ -167,6 +168,16 @@ public final class KernelLink implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** On ZeroMQ's thread: a connection has broken, though what came on it was not handed over yet. */
+    void markBreaking() {
+        breaking = true;
+    }
+
+    /** Whether requests reach the kernel, as far as is known. */
+    public boolean isGood() {
+        return !breaking && failure().isEmpty();
     }
 
     /** Why it ended, if it has. */

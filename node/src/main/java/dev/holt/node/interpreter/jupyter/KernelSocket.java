@@ -3,8 +3,10 @@ package dev.holt.node.interpreter.jupyter;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.zeromq.SocketType;
 import org.zeromq.ZContext;
@@ -13,14 +15,18 @@ import org.zeromq.ZMQ;
 /** One ZeroMQ socket, connected to one port of a kernel. Everything is done on the thread of {@link KernelSockets}. */
 final class KernelSocket {
     /**
-     * How many whole messages ZeroMQ keeps between its thread and ours. Small, so that few large ones are in memory; what waits
-     * longer waits in the network's and then in the kernel's own queue.
+     * How many whole messages of iopub ZeroMQ keeps between its thread and ours. Small, so that few large ones are in memory; what waits
+     * longer waits in the network's and then in the kernel's own queue. Not smaller: JeroMQ wakes its thread for every part of one
+     * message in half as many, which with a queue of 1 is the larger part of what short code costs.
      */
-    static final int QUEUE = 1;
+    static final int QUEUE = 8;
+    /** Replies are few, one for each request. */
+    private static final int REPLIES = 16;
 
     private static final int RECONNECT_MILLISECONDS = 200;
     private static final int RECONNECT_MAXIMUM_MILLISECONDS = 5000;
     private static final int HANDSHAKE_MILLISECONDS = 10_000;
+    private static final Duration HANDING_OVER = Duration.ofMillis(20);
     private static final int EVENTS = ZMQ.EVENT_DISCONNECTED | ZMQ.EVENT_CONNECT_RETRIED;
 
     private final KernelLink link;
@@ -28,8 +34,10 @@ final class KernelSocket {
     private final FrameAllocator allocator;
     private final ZMQ.Socket socket;
     private final SelectionKey key;
+    private final AtomicBoolean breaking = new AtomicBoolean();
     private boolean disconnected;
     private boolean closed;
+    private boolean nothing;
 
     /** Begins to connect to {@code port}. */
     KernelSocket(KernelSockets owner, ZContext context, Selector selector, KernelLink link, Channel channel, int port) {
@@ -41,14 +49,14 @@ final class KernelSocket {
         });
         this.socket = context.createSocket(channel == Channel.IOPUB ? SocketType.SUB : SocketType.DEALER);
         socket.setLinger(0);
-        socket.setRcvHWM(QUEUE);
+        socket.setRcvHWM(channel == Channel.IOPUB ? QUEUE : REPLIES);
         socket.setMsgAllocator(allocator);
         socket.setHandshakeIvl(HANDSHAKE_MILLISECONDS);
         // A link is never reconnected, it is replaced. JeroMQ takes an interval of -1 for "never" only after a
         // connection broke.
         socket.setReconnectIVL(RECONNECT_MILLISECONDS);
         socket.setReconnectIVLMax(RECONNECT_MAXIMUM_MILLISECONDS);
-        socket.setEventHook(event -> owner.execute(() -> connectionBroke(owner)), EVENTS);
+        socket.setEventHook(event -> breaking(owner), EVENTS);
         if (channel == Channel.IOPUB) {
             socket.subscribe(ZMQ.SUBSCRIPTION_ALL);
         }
@@ -72,9 +80,22 @@ final class KernelSocket {
                         : "the kernel sent more at once than this host keeps in memory at the moment");
     }
 
-    private void connectionBroke(KernelSockets owner) {
-        disconnected = true;
-        owner.markReady(this);
+    /** On ZeroMQ's thread, which tells of the end of a connection before it hands over the last that came on it. */
+    private void breaking(KernelSockets owner) {
+        if (breaking.compareAndSet(false, true)) {
+            link.markBreaking();
+            Thread.startVirtualThread(() -> {
+                try {
+                    Thread.sleep(HANDING_OVER);
+                } catch (InterruptedException nobodyInterruptsIt) {
+                    Thread.currentThread().interrupt();
+                }
+                owner.execute(() -> {
+                    disconnected = true;
+                    owner.markReady(this);
+                });
+            });
+        }
     }
 
     private void abandonLink() {
@@ -102,6 +123,11 @@ final class KernelSocket {
         }
     }
 
+    /** Whether the last {@link #read} found nothing at all. */
+    boolean foundNothing() {
+        return nothing;
+    }
+
     /** What reading left to be done. */
     enum Reading {
         /** Nothing: whatever comes wakes the selector. */
@@ -114,6 +140,7 @@ final class KernelSocket {
 
     /** Reads at most {@code count} messages. */
     Reading read(int count) {
+        nothing = false;
         for (int i = 0; i < count; i++) {
             if (closed) {
                 return Reading.DRY;
@@ -124,6 +151,7 @@ final class KernelSocket {
             }
             byte[] first = socket.recv(ZMQ.DONTWAIT);
             if (first == null) {
+                nothing = i == 0;
                 if (disconnected) {
                     link.fail(new KernelFailure(KernelFailure.Kind.DISCONNECTED, "the connection to the kernel broke"));
                     link.closeSockets();

@@ -6,6 +6,7 @@ import java.net.InetAddress;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.zeromq.ZContext;
@@ -32,6 +34,8 @@ public final class KernelSockets implements AutoCloseable {
     private static final int SOCKETS_MAXIMUM = 65_000;
     /** How many messages one socket may hand over before it is the next one's turn. */
     private static final int IN_ONE_GO = 16;
+
+    private static final Duration NOTED = Duration.ofNanos(30_000);
 
     private final MessageMemory memory;
     private final ZContext context;
@@ -142,16 +146,24 @@ public final class KernelSockets implements AutoCloseable {
 
     private void read() {
         List<KernelSocket> now = new ArrayList<>(ready);
+        boolean idle = !now.isEmpty();
         for (KernelSocket socket : now) {
             try {
                 if (socket.read(IN_ONE_GO) != KernelSocket.Reading.MORE) {
                     ready.remove(socket);
                 }
+                idle &= socket.foundNothing();
             } catch (RuntimeException failure) {
                 log.warn("the socket of a kernel failed", failure);
                 ready.remove(socket);
                 socket.abandon(failure);
             }
+        }
+        if (idle) {
+            // JeroMQ's thread makes a descriptor readable a moment before it notes that it did; till then there is
+            // nothing to be
+            // had, and the selector would not wait. On a busy host it may have lost its core in that very moment.
+            LockSupport.parkNanos(NOTED.toNanos());
         }
     }
 

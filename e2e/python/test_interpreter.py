@@ -1,0 +1,117 @@
+"""The code interpreter through E2B's own SDK; run by InterpreterSuitesTest, which sees to the template."""
+
+import asyncio
+import threading
+
+import pytest
+
+e2b_code_interpreter = pytest.importorskip("e2b_code_interpreter", reason="run with the SDK by InterpreterSuitesTest")
+from e2b import NotFoundException, TimeoutException  # noqa: E402
+
+
+@pytest.fixture
+def sandbox():
+    made = e2b_code_interpreter.Sandbox.create(timeout=300)
+    yield made
+    made.kill()
+
+
+def test_results_output_and_state(sandbox):
+    execution = sandbox.run_code("import sys\nprint('out')\nprint('err', file=sys.stderr)\nx = 41\nx + 1")
+    assert execution.logs.stdout == ["out\n"]
+    assert execution.logs.stderr == ["err\n"]
+    assert execution.text == "42"
+    assert execution.execution_count == 1
+    assert sandbox.run_code("x").text == "41"
+
+
+def test_timestamps_grow(sandbox):
+    seen = []
+    sandbox.run_code("for i in range(3): print(i, flush=True)", on_stdout=lambda message: seen.append(message.timestamp))
+    assert seen == sorted(seen)
+    assert all(isinstance(timestamp, int) for timestamp in seen)
+
+
+def test_rich_results(sandbox):
+    frame = sandbox.run_code("import pandas as pd\npd.DataFrame({'a': [1, 2]})").results[0]
+    assert frame.data == {"a": [1, 2]}
+    assert "<table" in frame.html
+    plot = sandbox.run_code("import matplotlib.pyplot as plt\nplt.bar(['a', 'b'], [1, 2])\nplt.show()").results[0]
+    assert plot.png
+    assert [element.value for element in plot.chart.elements] == [1, 2]
+    shown = sandbox.run_code(
+        "from IPython.display import display\n"
+        "for kind in ['text/html', 'text/markdown', 'image/svg+xml', 'text/latex', 'application/javascript', 'text/other']:\n"
+        "    display({kind: 'x'}, raw=True)"
+    )
+    assert [result.formats() for result in shown.results] == [
+        ["html"],
+        ["markdown"],
+        ["svg"],
+        ["latex"],
+        ["javascript"],
+        ["text/other"],
+    ]
+
+
+def test_contexts(sandbox):
+    context = sandbox.create_code_context(language="python", cwd="/root")
+    assert sandbox.list_code_contexts()[-1].id == context.id
+    sandbox.run_code("x = 1", context=context)
+    assert sandbox.run_code("x").error.name == "NameError"
+    sandbox.restart_code_context(context.id)
+    assert sandbox.run_code("x", context=context).error.value == "name 'x' is not defined"
+    sandbox.remove_code_context(context)
+    with pytest.raises(NotFoundException):
+        sandbox.run_code("1", context=context)
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("python", "import os; print(os.environ['GIVEN'] + os.environ['ONCE'])"),
+        ("javascript", "console.log(process.env.GIVEN + process.env.ONCE)"),
+        ("bash", "echo $GIVEN$ONCE"),
+        ("r", "cat(paste0(Sys.getenv('GIVEN'), Sys.getenv('ONCE')))"),
+        ("java", 'System.out.println(System.getProperty("GIVEN") + System.getProperty("ONCE"))'),
+    ],
+)
+def test_variables_of_the_sandbox_and_of_one_run(language, code):
+    made = e2b_code_interpreter.Sandbox.create(timeout=300, envs={"GIVEN": "given"})
+    try:
+        execution = made.run_code(code, language=language, envs={"ONCE": "once"})
+        assert execution.error is None
+        assert "".join(execution.logs.stdout).strip() == "givenonce"
+        again = "".join(made.run_code(code, language=language).logs.stdout)
+        assert "once" not in again
+    finally:
+        made.kill()
+
+
+def test_a_sandbox_killed_while_code_runs_is_told(sandbox):
+    threading.Timer(1, sandbox.kill).start()
+    with pytest.raises(TimeoutException, match="killed"):
+        sandbox.run_code("import time; time.sleep(300)", timeout=120)
+
+
+def test_secure_sandboxes():
+    made = e2b_code_interpreter.Sandbox.create(timeout=300, secure=True, network={"allow_public_traffic": False})
+    try:
+        assert made.run_code("1 + 1").text == "2"
+        context = made.create_code_context()
+        assert context.id in [each.id for each in made.list_code_contexts()]
+    finally:
+        made.kill()
+
+
+def test_contexts_at_once():
+    async def story():
+        made = await e2b_code_interpreter.AsyncSandbox.create(timeout=300)
+        try:
+            contexts = [await made.create_code_context(language="bash") for _ in range(5)]
+            texts = await asyncio.gather(*(made.run_code(f"sleep 1; echo {i}", context=each) for i, each in enumerate(contexts)))
+            assert ["".join(text.logs.stdout) for text in texts] == [f"{i}\n" for i in range(5)]
+        finally:
+            await made.kill()
+
+    asyncio.run(story())

@@ -52,13 +52,7 @@ final class Kernel {
     /** Whether it may be busy with something that nobody waits for. */
     private volatile boolean unsettled = true;
 
-    Kernel(
-            GuestAgent agent,
-            KernelSockets sockets,
-            KernelRecord record,
-            int pid,
-            long startId,
-            String connectionFile) {
+    Kernel(GuestAgent agent, KernelSockets sockets, KernelRecord record, int pid, long startId, String connectionFile) {
         this.agent = agent;
         this.sockets = sockets;
         this.record = record;

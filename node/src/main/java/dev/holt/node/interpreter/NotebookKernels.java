@@ -72,7 +72,6 @@ final class NotebookKernels implements GatewayKernels {
 
     @Override
     public Optional<GatewayKernel> find(String id) {
-        contexts.merge();
         return contexts.find(id).map(OfContext::new);
     }
 

@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
@@ -262,8 +263,18 @@ final class SandboxKernels {
                         record.created(),
                         id.equals(standardId(record.language())),
                         starter));
-        context.adopt(starter.running(
-                agent, record, found.process.pid(), found.process.startId()));
+        context.adopt(starter.running(agent, record, found.process.pid(), found.process.startId()));
+    }
+
+    /** The context of an id if there is one. */
+    Optional<Context> find(String id) {
+        merge();
+        lock.lock();
+        try {
+            return Optional.ofNullable(contexts.get(id));
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** The contexts that have a kernel, the oldest first. */

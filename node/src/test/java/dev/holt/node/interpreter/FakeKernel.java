@@ -38,6 +38,8 @@ public final class FakeKernel {
         key = file.path("key").asString().getBytes(StandardCharsets.UTF_8);
         shell.bind("tcp://127.0.0.1:" + file.path("shell_port").asInt());
         control.bind("tcp://127.0.0.1:" + file.path("control_port").asInt());
+        context.createSocket(SocketType.ROUTER)
+                .bind("tcp://127.0.0.1:" + file.path("stdin_port").asInt());
         iopub.bind("tcp://127.0.0.1:" + file.path("iopub_port").asInt());
         iopub.setSndHWM(0);
     }
@@ -90,13 +92,17 @@ public final class FakeKernel {
             switch (words[0]) {
                 case "print" -> publish("stream", Map.of("name", "stdout", "text", rest + "\n"));
                 case "complain" -> publish("stream", Map.of("name", "stderr", "text", rest + "\n"));
-                case "show" -> publish("display_data", data(first, JsonMapper.shared().readTree(words[2])));
+                case "show" ->
+                    publish("display_data", data(first, JsonMapper.shared().readTree(words[2])));
                 case "value" -> publish("execute_result", data("text/plain", rest));
                 case "set" -> variables.put(first, words[2]);
                 case "get" -> publish("execute_result", data("text/plain", variables.getOrDefault(first, "nothing")));
                 case "environment" ->
                     publish("execute_result", data("text/plain", String.valueOf(System.getenv(first))));
-                case "directory" -> publish("execute_result", data("text/plain", Path.of("").toAbsolutePath().toString()));
+                case "directory" ->
+                    publish(
+                            "execute_result",
+                            data("text/plain", Path.of("").toAbsolutePath().toString()));
                 case "die" -> Runtime.getRuntime().halt(Integer.parseInt(first));
                 case "flood" -> {
                     String text = "x".repeat(Integer.parseInt(words[2]));
@@ -106,7 +112,13 @@ public final class FakeKernel {
                 }
                 case "big" -> publish("execute_result", data("text/plain", "x".repeat(Integer.parseInt(first))));
                 case "forged" -> forge();
-                case "broken" -> send(iopub, List.of(), "display_data", "{\"data\": nonsense}".getBytes(StandardCharsets.UTF_8), true);
+                case "broken" ->
+                    send(
+                            iopub,
+                            List.of(),
+                            "display_data",
+                            "{\"data\": nonsense}".getBytes(StandardCharsets.UTF_8),
+                            true);
                 case "sleep" -> {
                     if (!sleep(Long.parseLong(first))) {
                         return fail("Interrupted", "it was interrupted");
@@ -130,7 +142,14 @@ public final class FakeKernel {
 
     private Map<String, Object> fail(String name, String value) {
         Map<String, Object> error = Map.of(
-                "status", "error", "ename", name, "evalue", value, "traceback", List.of("\u001b[31mat line 1\u001b[0m", name));
+                "status",
+                "error",
+                "ename",
+                name,
+                "evalue",
+                value,
+                "traceback",
+                List.of("\u001b[31mat line 1\u001b[0m", name));
         publish("error", error);
         return error;
     }
@@ -153,7 +172,12 @@ public final class FakeKernel {
     }
 
     private void publish(String type, Object content) {
-        send(iopub, List.of(type.getBytes(StandardCharsets.US_ASCII)), type, JsonMapper.shared().writeValueAsBytes(content), true);
+        send(
+                iopub,
+                List.of(type.getBytes(StandardCharsets.US_ASCII)),
+                type,
+                JsonMapper.shared().writeValueAsBytes(content),
+                true);
     }
 
     private void reply(List<byte[]> identities, String type, Object content) {
@@ -163,12 +187,18 @@ public final class FakeKernel {
     private void send(ZMQ.Socket socket, List<byte[]> before, String type, byte[] content, boolean genuine) {
         byte[] header = JsonMapper.shared()
                 .writeValueAsBytes(Map.of(
-                        "msg_id", UUID.randomUUID().toString(),
-                        "session", "fake",
-                        "username", "fake",
-                        "date", Instant.now().toString(),
-                        "msg_type", type,
-                        "version", "5.3"));
+                        "msg_id",
+                        UUID.randomUUID().toString(),
+                        "session",
+                        "fake",
+                        "username",
+                        "fake",
+                        "date",
+                        Instant.now().toString(),
+                        "msg_type",
+                        type,
+                        "version",
+                        "5.3"));
         List<byte[]> parts = new ArrayList<>(before);
         parts.add("<IDS|MSG>".getBytes(StandardCharsets.US_ASCII));
         parts.add(genuine ? sign(header, parent, content) : "0".repeat(64).getBytes(StandardCharsets.US_ASCII));
@@ -205,9 +235,12 @@ public final class FakeKernel {
                         System.getProperty("java.class.path"),
                         FakeKernel.class.getName(),
                         "{connection_file}"),
-                "display_name", "for tests",
-                "language", name,
-                "interrupt_mode", "message");
+                "display_name",
+                "for tests",
+                "language",
+                name,
+                "interrupt_mode",
+                "message");
         Files.write(directory.resolve("kernel.json"), JsonMapper.shared().writeValueAsBytes(specification));
     }
 }

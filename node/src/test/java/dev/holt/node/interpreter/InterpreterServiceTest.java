@@ -123,7 +123,9 @@ class InterpreterServiceTest {
     @Test
     void contextsAreMadeListedRestartedAndRemoved() throws Exception {
         JsonNode made = JsonMapper.shared()
-                .readTree(host.post("/contexts", Map.of("language", "FAKE", "cwd", host.work().toString()))
+                .readTree(host.post(
+                                "/contexts",
+                                Map.of("language", "FAKE", "cwd", host.work().toString()))
                         .body());
         String id = made.path("id").asString();
         assertThat(made.path("language").asString()).isEqualTo("fake");
@@ -141,7 +143,8 @@ class InterpreterServiceTest {
 
         assertThat(host.post("/contexts/" + id + "/restart", "").statusCode()).isEqualTo(200);
         assertThat(host.run(Map.of("code", "get x", "context_id", id)).text()).isEqualTo("nothing");
-        assertThat(host.send(host.request("/contexts/" + id).DELETE()).statusCode()).isEqualTo(200);
+        assertThat(host.send(host.request("/contexts/" + id).DELETE()).statusCode())
+                .isEqualTo(200);
         assertThat(host.post("/execute", Map.of("code", "1", "context_id", id)).statusCode())
                 .isEqualTo(404);
         assertThat(kernels()).isEqualTo(1);
@@ -169,7 +172,8 @@ class InterpreterServiceTest {
     @Test
     void inOneContextOneAfterAnotherInTwoAtOnce() throws Exception {
         String other = JsonMapper.shared()
-                .readTree(host.post("/contexts", Map.of("language", "fake", "cwd", "/")).body())
+                .readTree(host.post("/contexts", Map.of("language", "fake", "cwd", "/"))
+                        .body())
                 .path("id")
                 .asString();
         try (Running first = host.start("print begun\nsleep 600000")) {
@@ -177,7 +181,8 @@ class InterpreterServiceTest {
             first.next();
             try (Running second = host.start("value second")) {
                 eventually("the second waits", () -> standard().turns().length() == 2);
-                assertThat(host.run(Map.of("code", "value meanwhile", "context_id", other)).text())
+                assertThat(host.run(Map.of("code", "value meanwhile", "context_id", other))
+                                .text())
                         .isEqualTo("meanwhile");
                 assertThat(standard().turns().length()).isEqualTo(2);
                 first.close();
@@ -223,8 +228,8 @@ class InterpreterServiceTest {
     @Test
     void variablesOfTheSandboxAndOfAContextAreThere() throws Exception {
         assertThat(host.run("environment FROM_SANDBOX").text()).isEqualTo("yes");
-        HttpResponse<String> refused = host.post(
-                "/execute", Map.of("code", "1", "language", "fake", "env_vars", Map.of("A", "1")));
+        HttpResponse<String> refused =
+                host.post("/execute", Map.of("code", "1", "language", "fake", "env_vars", Map.of("A", "1")));
         assertThat(refused.statusCode()).isEqualTo(400);
         assertThat(refused.body()).contains("env_vars can't be set for the language 'fake'");
     }
@@ -233,7 +238,8 @@ class InterpreterServiceTest {
     void kernelsAreKnownAgainAfterARestart() throws Exception {
         host.run("set x kept");
         String id = JsonMapper.shared()
-                .readTree(host.post("/contexts", Map.of("language", "fake", "cwd", "/")).body())
+                .readTree(host.post("/contexts", Map.of("language", "fake", "cwd", "/"))
+                        .body())
                 .path("id")
                 .asString();
         host.run(Map.of("code", "set y also", "context_id", id));
@@ -304,7 +310,8 @@ class InterpreterServiceTest {
         assertThat(host.agent().processes()).isEmpty();
     }
 
-    // ---- bad input ------------------------------------------------------------------------------------------------------
+    // ---- bad input
+    // ------------------------------------------------------------------------------------------------------
 
     private void refuses(int status, String path, Object body, String... parts) throws Exception {
         HttpResponse<String> response = host.post(path, body);
@@ -421,7 +428,8 @@ class InterpreterServiceTest {
                 .header("Access-Control-Request-Method", "POST")
                 .method("OPTIONS", HttpRequest.BodyPublishers.noBody()));
         assertThat(preflight.statusCode()).isEqualTo(204);
-        assertThat(preflight.headers().firstValue("Access-Control-Allow-Origin")).contains("*");
+        assertThat(preflight.headers().firstValue("Access-Control-Allow-Origin"))
+                .contains("*");
     }
 
     @Test

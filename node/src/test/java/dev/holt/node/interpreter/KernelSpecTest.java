@@ -27,8 +27,10 @@ class KernelSpecTest {
     @Test
     void placeholdersAreFilledIn() {
         assertThat(spec("python3", "python").commandLine("/run/k.json"))
-                .containsExactly("run", "-f", "/run/k.json", "/usr/local/share/jupyter/kernels/python3/x", "/usr/local");
-        Map<String, String> environment = spec("python3", "python").processEnvironment(Map.of("PATH", "/bin", "A", "$1"));
+                .containsExactly(
+                        "run", "-f", "/run/k.json", "/usr/local/share/jupyter/kernels/python3/x", "/usr/local");
+        Map<String, String> environment =
+                spec("python3", "python").processEnvironment(Map.of("PATH", "/bin", "A", "$1"));
         assertThat(environment)
                 .containsEntry("P", "/bin:more")
                 .containsEntry("Q", "${NOT_THERE}")
@@ -103,14 +105,12 @@ class KernelSpecTest {
     @Test
     void usedPortsAreReadFromTheKernelsTable() {
         Set<Integer> ports = new HashSet<>();
-        KernelStarter.readPorts(
-                """
+        KernelStarter.readPorts("""
                   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
                    0: 00000000:C33F 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1
                    1: 0000000000000000FFFF00000100007F:4E20 0000000000000000FFFF00000100007F:C340 01 0:0 0:0 0 0 0 1
                 nonsense
-                """,
-                ports);
+                """, ports);
         assertThat(ports).containsExactlyInAnyOrder(0xc33f, 20_000);
     }
 }

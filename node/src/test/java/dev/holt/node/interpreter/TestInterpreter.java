@@ -58,8 +58,7 @@ final class TestInterpreter implements AutoCloseable {
                     public boolean handle(Request request, Response response, Callback callback) {
                         boolean secure = request.getHeaders().contains(SECURE);
                         new InterpreterService(
-                                        interpreter,
-                                        id -> alive ? Optional.of(sandbox(secure)) : Optional.empty())
+                                        interpreter, id -> alive ? Optional.of(sandbox(secure)) : Optional.empty())
                                 .handle(ID, request, response, callback);
                         return true;
                     }
@@ -181,8 +180,8 @@ final class TestInterpreter implements AutoCloseable {
                         .build(),
                 HttpResponse.BodyHandlers.ofInputStream());
         if (response.statusCode() != 200) {
-            throw new AssertionError(response.statusCode() + ": "
-                    + new String(response.body().readAllBytes(), StandardCharsets.UTF_8));
+            throw new AssertionError(
+                    response.statusCode() + ": " + new String(response.body().readAllBytes(), StandardCharsets.UTF_8));
         }
         return new Running(response.body());
     }

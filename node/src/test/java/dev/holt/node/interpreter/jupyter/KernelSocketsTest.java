@@ -256,7 +256,8 @@ class KernelSocketsTest {
         assertThatThrownBy(() -> link.poll(LONG)).hasMessage("somebody else");
     }
 
-    // ---- hostile peers --------------------------------------------------------------------------------------------------
+    // ---- hostile peers
+    // --------------------------------------------------------------------------------------------------
 
     private static final byte[] GREETING = greeting();
 
@@ -314,14 +315,17 @@ class KernelSocketsTest {
 
     private static void failsWith(KernelLink link, KernelFailure.Kind kind) {
         assertThatThrownBy(() -> link.poll(LONG))
-                .isInstanceOfSatisfying(KernelFailure.class, failure -> assertThat(failure.kind()).isEqualTo(kind));
+                .isInstanceOfSatisfying(
+                        KernelFailure.class,
+                        failure -> assertThat(failure.kind()).isEqualTo(kind));
     }
 
     @Test
     void anAnnouncedLengthTakesNoMemory() throws Exception {
         KernelLink link = attacked((in, out) -> {
             handshake(in, out);
-            out.write(ByteBuffer.allocate(9).put((byte) 2).putLong(2_000_000_000L).array());
+            out.write(
+                    ByteBuffer.allocate(9).put((byte) 2).putLong(2_000_000_000L).array());
         });
         failsWith(link, KernelFailure.Kind.TOO_LARGE);
     }

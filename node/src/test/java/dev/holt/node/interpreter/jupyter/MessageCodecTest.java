@@ -69,7 +69,8 @@ class MessageCodecTest {
         KernelMessage message = codec.decode(
                         Channel.IOPUB,
                         codec.signed(List.of(
-                                bytes("{\"extra\":{\"msg_type\":\"no\"},\"msg_type\":\"stream\",\"date\":\"2026-01-02T03:04:05.6+00:00\"}"),
+                                bytes(
+                                        "{\"extra\":{\"msg_type\":\"no\"},\"msg_type\":\"stream\",\"date\":\"2026-01-02T03:04:05.6+00:00\"}"),
                                 bytes("{\"msg_id\":\"its parent\",\"more\":[1,[2]]}"),
                                 bytes("not looked at"),
                                 bytes("not looked at either"))))

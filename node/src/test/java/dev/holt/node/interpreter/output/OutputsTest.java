@@ -132,8 +132,7 @@ class OutputsTest {
 
     @Property(tries = 1000)
     void anyContentBecomesALineOrIsRefused(@ForAll byte[] content) throws IOException {
-        KernelMessage message =
-                new KernelMessage(Channel.IOPUB, "any", "id", Optional.empty(), Instant.EPOCH, content);
+        KernelMessage message = new KernelMessage(Channel.IOPUB, "any", "id", Optional.empty(), Instant.EPOCH, content);
         for (Tell tell : List.<Tell>of(
                 outputs::stream, told -> outputs.result(told, true), outputs::executionCount, outputs::error)) {
             try {
@@ -155,7 +154,8 @@ class OutputsTest {
 
     @Test
     void whatIsNoJsonIsRefusedBeforeAnythingIsWritten() {
-        for (String content : List.of("", "{", "[]", "{\"data\":nonsense}", "{\"data\":{}} x", "{\"data\":NaN}", "\u0000")) {
+        for (String content :
+                List.of("", "{", "[]", "{\"data\":nonsense}", "{\"data\":{}} x", "{\"data\":NaN}", "\u0000")) {
             assertThatThrownBy(() -> outputs.result(message(content), true))
                     .as(content)
                     .isInstanceOfSatisfying(
@@ -167,7 +167,10 @@ class OutputsTest {
 
     @Test
     void spreadOutJsonStaysOneLine() throws IOException {
-        outputs.result(message("{\n \"data\" : {\n\t\"application/json\" : {\r\n \"a\" : [ 1 ,\n 2 ] } ,\n \"text/plain\":\"'x'\"\n}\n}\n"), true);
+        outputs.result(
+                message(
+                        "{\n \"data\" : {\n\t\"application/json\" : {\r\n \"a\" : [ 1 ,\n 2 ] } ,\n \"text/plain\":\"'x'\"\n}\n}\n"),
+                true);
         JsonNode line = line();
         assertThat(line.path("json").path("a").size()).isEqualTo(2);
         assertThat(line.path("text").asString()).isEqualTo("x");
@@ -176,9 +179,15 @@ class OutputsTest {
     @Test
     void anErrorHasNameValueAndACleanTraceback() throws IOException {
         outputs.error(message(Map.of(
-                "ename", "ValueError", "evalue", "\u001b[31mred\u001b[0m", "traceback", List.of("first\u001b[1;32m", "second"))));
+                "ename",
+                "ValueError",
+                "evalue",
+                "\u001b[31mred\u001b[0m",
+                "traceback",
+                List.of("first\u001b[1;32m", "second"))));
         assertThat(line().toString())
-                .isEqualTo("{\"type\":\"error\",\"name\":\"ValueError\",\"value\":\"red\",\"traceback\":\"first\\nsecond\"}");
+                .isEqualTo(
+                        "{\"type\":\"error\",\"name\":\"ValueError\",\"value\":\"red\",\"traceback\":\"first\\nsecond\"}");
         outputs.error("Another", "is not told", "");
         assertThat(writer.isDirty()).isFalse();
         assertThat(outputs.failed()).isTrue();
@@ -198,7 +207,13 @@ class OutputsTest {
 
     @Test
     void bytesThatAreNoUtf8AreReplaced() throws IOException {
-        byte[][] odd = {{(byte) 0xc3}, {(byte) 0xc0, (byte) 0x80}, {(byte) 0xed, (byte) 0xa0, (byte) 0x80}, {(byte) 0xff}, {(byte) 0xf4, (byte) 0x90, (byte) 0x80, (byte) 0x80}};
+        byte[][] odd = {
+            {(byte) 0xc3},
+            {(byte) 0xc0, (byte) 0x80},
+            {(byte) 0xed, (byte) 0xa0, (byte) 0x80},
+            {(byte) 0xff},
+            {(byte) 0xf4, (byte) 0x90, (byte) 0x80, (byte) 0x80}
+        };
         for (byte[] bytes : odd) {
             writer.ascii("{\"x\":\"");
             writer.bytes(bytes, 0, bytes.length);

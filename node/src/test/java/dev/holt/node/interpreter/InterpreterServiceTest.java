@@ -348,7 +348,8 @@ class InterpreterServiceTest {
 
     @Test
     void nullsAreAsGoodAsNothing() throws Exception {
-        assertThat(host.run("{\"code\":\"value x\",\"context_id\":null,\"language\":\"fake\",\"env_vars\":null}")
+        assertThat(host.run((Object)
+                                "{\"code\":\"value x\",\"context_id\":null,\"language\":\"fake\",\"env_vars\":null}")
                         .text())
                 .isEqualTo("x");
     }

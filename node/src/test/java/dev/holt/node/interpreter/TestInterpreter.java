@@ -1,5 +1,7 @@
 package dev.holt.node.interpreter;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.holt.http.HttpListener;
 import dev.holt.http.HttpServer;
 import dev.holt.http.HttpServerSettings;
@@ -193,6 +195,9 @@ final class TestInterpreter implements AutoCloseable {
     /** What an execution came to, without the count and the end. */
     record Outcome(List<JsonNode> lines) {
         String text() {
+            assertThat(find("error").toString())
+                    .as("the error of code that was to have a result")
+                    .isEqualTo("{}");
             return find("result").path("text").asString("");
         }
 

@@ -3,8 +3,10 @@ package dev.holt.node.interpreter.jupyter;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.zeromq.SocketType;
 import org.zeromq.ZContext;
@@ -21,6 +23,7 @@ final class KernelSocket {
     private static final int RECONNECT_MILLISECONDS = 200;
     private static final int RECONNECT_MAXIMUM_MILLISECONDS = 5000;
     private static final int HANDSHAKE_MILLISECONDS = 10_000;
+    private static final Duration HANDING_OVER = Duration.ofMillis(20);
     private static final int EVENTS = ZMQ.EVENT_DISCONNECTED | ZMQ.EVENT_CONNECT_RETRIED;
 
     private final KernelLink link;
@@ -28,6 +31,7 @@ final class KernelSocket {
     private final FrameAllocator allocator;
     private final ZMQ.Socket socket;
     private final SelectionKey key;
+    private final AtomicBoolean breaking = new AtomicBoolean();
     private boolean disconnected;
     private boolean closed;
 
@@ -48,7 +52,7 @@ final class KernelSocket {
         // connection broke.
         socket.setReconnectIVL(RECONNECT_MILLISECONDS);
         socket.setReconnectIVLMax(RECONNECT_MAXIMUM_MILLISECONDS);
-        socket.setEventHook(event -> owner.execute(() -> connectionBroke(owner)), EVENTS);
+        socket.setEventHook(event -> breaking(owner), EVENTS);
         if (channel == Channel.IOPUB) {
             socket.subscribe(ZMQ.SUBSCRIPTION_ALL);
         }
@@ -72,9 +76,21 @@ final class KernelSocket {
                         : "the kernel sent more at once than this host keeps in memory at the moment");
     }
 
-    private void connectionBroke(KernelSockets owner) {
-        disconnected = true;
-        owner.markReady(this);
+    /** On ZeroMQ's thread, which tells of the end of a connection before it hands over the last that came on it. */
+    private void breaking(KernelSockets owner) {
+        if (breaking.compareAndSet(false, true)) {
+            Thread.startVirtualThread(() -> {
+                try {
+                    Thread.sleep(HANDING_OVER);
+                } catch (InterruptedException nobodyInterruptsIt) {
+                    Thread.currentThread().interrupt();
+                }
+                owner.execute(() -> {
+                    disconnected = true;
+                    owner.markReady(this);
+                });
+            });
+        }
     }
 
     private void abandonLink() {

@@ -149,6 +149,7 @@ def the_binary_subprotocol_is_spoken():
         if parent.get("msg_id") == "request-1":
             seen.append((channel, head["msg_type"], content))
     assert ("iopub", "stream", {"name": "stdout", "text": "raw\n"}) in seen, seen
+    assert request(URL + "/api/kernels/" + kernel["id"])["connections"] == 1
     socket.send("this is no message")
     socket.close()
     assert request(URL + "/api/kernels/" + kernel["id"])["name"] == "python3"

@@ -49,7 +49,12 @@ final class Sdks {
         python("mcp", "mcp");
     }
 
-    private void python(String name, String requirement) {
+    /** Jupyter's clients, in an environment of their own. */
+    void installJupyter() {
+        python("jupyter", "nbclient", "jupyter_server", "websocket-client");
+    }
+
+    private void python(String name, String... requirements) {
         Path environment = home.resolve(name);
         if (Files.exists(environment.resolve("installed"))) {
             return;
@@ -59,13 +64,15 @@ final class Sdks {
             threeTimes(home, List.of("python3", "-m", "venv", environment.toString()));
             threeTimes(
                     home,
-                    List.of(
-                            environment.resolve("bin/pip").toString(),
-                            "install",
-                            "--quiet",
-                            requirement,
-                            "pytest",
-                            "httpx"));
+                    Stream.concat(
+                                    Stream.of(
+                                            environment.resolve("bin/pip").toString(),
+                                            "install",
+                                            "--quiet",
+                                            "pytest",
+                                            "httpx"),
+                                    Stream.of(requirements))
+                            .toList());
             Files.createFile(environment.resolve("installed"));
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -33,7 +33,7 @@ final class McpCommand implements Callable<Integer> {
             names = "--listen",
             paramLabel = "ADDRESS:PORT",
             description =
-                    "Serve HTTP at this address, such as 127.0.0.1:3333. Other addresses than loopback want a TLS proxy before "
+                    "Serve HTTP at this address, such as 127.0.0.1:3333; port 0 takes any free one. Other addresses than loopback want a TLS proxy before "
                             + "them: keys are sent as they are.")
     private @Nullable String listen;
 
@@ -68,7 +68,7 @@ final class McpCommand implements Callable<Integer> {
         }
         InetSocketAddress address;
         try {
-            address = Syntax.listenAddress().parser().apply(listen);
+            address = Syntax.listenAddressOrAnyPort().parser().apply(listen);
         } catch (IllegalArgumentException e) {
             throw new ClientException(
                     ExitCode.USAGE, "--listen must be ADDRESS:PORT, such as 127.0.0.1:3333; got '" + listen + "'");

@@ -53,7 +53,7 @@ final class SandboxNotebookCommand extends ClientCommand {
     int run(RestClient client) throws IOException {
         InetSocketAddress address;
         try {
-            address = Syntax.listenAddress().parser().apply(listen);
+            address = Syntax.listenAddressOrAnyPort().parser().apply(listen);
         } catch (IllegalArgumentException e) {
             throw new ClientException(
                     ExitCode.USAGE, "--listen must be ADDRESS:PORT, such as 127.0.0.1:8889; got '" + listen + "'");

@@ -146,7 +146,9 @@ public final class ProcessClient implements AutoCloseable {
             JsonNode answer = JsonMapper.shared().readTree(body);
             message = answer.path("message").asString("");
         } catch (JacksonException e) {
-            // not the envd service's own answer: the status has to do
+            // plain text, as the code interpreter says it; a page says nothing to a person at a terminal
+            String text = new String(body, StandardCharsets.UTF_8).strip();
+            message = text.startsWith("<") || text.length() > 10_000 ? "" : text;
         }
         int meaning = status == 502 ? 404 : status;
         return ClientException.ofStatus(

@@ -77,7 +77,13 @@ public final class NotebookDoor implements AutoCloseable {
     private void serve(Socket client) {
         try (client) {
             client.setTcpNoDelay(true);
-            RequestHead head = RequestHead.read(client.getInputStream());
+            RequestHead head;
+            try {
+                head = RequestHead.read(client.getInputStream());
+            } catch (RequestHead.Malformed e) {
+                refuse(client, "400 Bad Request", String.valueOf(e.getMessage()));
+                return;
+            }
             if (!head.bringsToken(token)) {
                 refuse(
                         client,
@@ -104,8 +110,6 @@ public final class NotebookDoor implements AutoCloseable {
             } finally {
                 open.remove(connected);
             }
-        } catch (RequestHead.Malformed e) {
-            refuse(client, "400 Bad Request", String.valueOf(e.getMessage()));
         } catch (IOException e) {
             // either side left
         } finally {

@@ -109,7 +109,12 @@ public record Syntax<T>(String range, String unit, Function<String, T> parser, b
 
     /** A numeric address of this host and a port: names are not resolved, since the answer could change. */
     public static Syntax<InetSocketAddress> listenAddress() {
-        return new Syntax<>("`ADDRESS:PORT` with an IPv4 address or `[IPv6]`", "", Syntax::parseAddress);
+        return new Syntax<>("`ADDRESS:PORT` with an IPv4 address or `[IPv6]`", "", text -> parseAddress(text, 1));
+    }
+
+    /** The same where port 0 means any free one: for addresses that are printed instead of configured. */
+    public static Syntax<InetSocketAddress> listenAddressOrAnyPort() {
+        return new Syntax<>("`ADDRESS:PORT`, port 0 for any free one", "", text -> parseAddress(text, 0));
     }
 
     /** Any number of values of one syntax with commas between them; a list in the file. */
@@ -135,7 +140,7 @@ public record Syntax<T>(String range, String unit, Function<String, T> parser, b
                 throw new IllegalArgumentException("not a domain");
             }
             if (colon >= 0) {
-                parsePort(text.substring(colon + 1));
+                parsePort(text.substring(colon + 1), 1);
             }
             return text.toLowerCase(Locale.ROOT);
         });
@@ -174,7 +179,7 @@ public record Syntax<T>(String range, String unit, Function<String, T> parser, b
         });
     }
 
-    private static InetSocketAddress parseAddress(String text) {
+    private static InetSocketAddress parseAddress(String text, int leastPort) {
         int colon = text.lastIndexOf(':');
         if (colon <= 0) {
             throw new IllegalArgumentException("no port");
@@ -185,7 +190,7 @@ public record Syntax<T>(String range, String unit, Function<String, T> parser, b
         } else if (host.contains(":")) {
             throw new IllegalArgumentException("IPv6 without brackets");
         }
-        return new InetSocketAddress(numericAddress(host), parsePort(text.substring(colon + 1)));
+        return new InetSocketAddress(numericAddress(host), parsePort(text.substring(colon + 1), leastPort));
     }
 
     private static InetAddress numericAddress(String host) {
@@ -199,9 +204,9 @@ public record Syntax<T>(String range, String unit, Function<String, T> parser, b
         }
     }
 
-    private static int parsePort(String text) {
+    private static int parsePort(String text, int least) {
         int port = Integer.parseInt(text);
-        if (port < 1 || port > 65_535) {
+        if (port < least || port > 65_535) {
             throw new IllegalArgumentException("no port number");
         }
         return port;

@@ -9,6 +9,8 @@ import dev.holt.node.interpreter.jupyter.KernelFailure;
 import dev.holt.node.interpreter.jupyter.KernelLink;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -83,14 +85,17 @@ final class NotebookKernels implements GatewayKernels {
         boolean same =
                 KernelSpecs.choose(all, spec.language()).filter(spec::equals).isPresent();
         String language = same ? spec.language() : spec.name();
-        try {
-            return new OfContext(contexts.create(sandbox, language, directory.orElse(SandboxKernels.HOME)));
-        } catch (HttpFailure failure) {
-            if (directory.isEmpty() || !KernelStarter.isMissingDirectory(failure)) {
-                throw failure;
+        List<String> places = new ArrayList<>(List.of(SandboxKernels.HOME, "/"));
+        directory.ifPresent(wanted -> places.addFirst(wanted));
+        for (Iterator<String> place = places.iterator(); ; ) {
+            try {
+                return new OfContext(contexts.create(sandbox, language, place.next()));
+            } catch (HttpFailure failure) {
+                // clients send the directory of the notebook on their own host
+                if (!place.hasNext() || !KernelStarter.isMissingDirectory(failure)) {
+                    throw failure;
+                }
             }
-            // clients send the directory of the notebook on their own host
-            return new OfContext(contexts.create(sandbox, language, SandboxKernels.HOME));
         }
     }
 

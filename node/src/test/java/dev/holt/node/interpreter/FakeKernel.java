@@ -38,6 +38,8 @@ public final class FakeKernel {
         key = file.path("key").asString().getBytes(StandardCharsets.UTF_8);
         shell.bind("tcp://127.0.0.1:" + file.path("shell_port").asInt());
         control.bind("tcp://127.0.0.1:" + file.path("control_port").asInt());
+        context.createSocket(SocketType.ROUTER)
+                .bind("tcp://127.0.0.1:" + file.path("stdin_port").asInt());
         iopub.bind("tcp://127.0.0.1:" + file.path("iopub_port").asInt());
         iopub.setSndHWM(0);
     }
@@ -154,13 +156,18 @@ public final class FakeKernel {
 
     /** False when it was interrupted, by a message. */
     private boolean sleep(long milliseconds) {
+        long deadline = System.nanoTime() + milliseconds * 1_000_000;
         try (ZMQ.Poller poller = context.createPoller(1)) {
             poller.register(control, ZMQ.Poller.POLLIN);
-            boolean interrupted = poller.poll(milliseconds) > 0;
-            if (interrupted) {
-                receive(control);
+            while (poller.poll(Math.max(0, (deadline - System.nanoTime()) / 1_000_000)) > 0) {
+                // clients also ask on control whether a kernel is there
+                boolean interrupted = receive(control).stream()
+                        .anyMatch(part -> new String(part, StandardCharsets.UTF_8).contains("\"interrupt_request\""));
+                if (interrupted) {
+                    return false;
+                }
             }
-            return !interrupted;
+            return true;
         }
     }
 

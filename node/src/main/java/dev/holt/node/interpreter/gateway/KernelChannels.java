@@ -289,7 +289,9 @@ public final class KernelChannels implements Session.Listener {
         String why = switch (failure.kind()) {
             case REMOVED, FORGOTTEN -> {
                 failPending(client, failure.text());
-                send(client, PendingRequests.status("dead"));
+                if (failure.kind() == KernelFailure.Kind.REMOVED) {
+                    send(client, PendingRequests.status("dead")); // a paused sandbox's is not
+                }
                 throw failure;
             }
             case RESTARTED -> "the kernel was restarted";

@@ -1,8 +1,5 @@
 package dev.holt.node;
 
-import dev.holt.node.guest.GuestFailure;
-import dev.holt.node.image.ImageFailure;
-import dev.holt.node.process.CommandFailure;
 import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.snapshot.FileSum;
 import dev.holt.node.snapshot.MemoryImage;
@@ -53,14 +50,16 @@ final class Capturing {
                     : paused(sandbox, build, request.keepMemory());
             SnapshotBuild told = commit(sandbox, request, build, taken);
             sandbox.event(
-                    SandboxEvent.Type.SNAPSHOT_CREATED,
+                    request.passing() ? SandboxEvent.Type.FORKED : SandboxEvent.Type.SNAPSHOT_CREATED,
                     request.passing() ? "captured for forks" : "a snapshot was made of it",
                     Map.of(
                             "snapshot", request.buildId(),
                             "memory", told.memory().wireName(),
                             "milliseconds", Long.toString(told.stood().toMillis())));
             return told;
-        } catch (SnapshotFailure | ImageFailure | RuntimeFailure | GuestFailure | CommandFailure e) {
+        } catch (NodeException e) {
+            throw e;
+        } catch (RuntimeException e) {
             boolean overdue = Thread.interrupted();
             String problem = (overdue ? "it took longer than it may: " : "") + e.getMessage();
             sandbox.event(

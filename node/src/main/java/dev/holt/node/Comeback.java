@@ -286,6 +286,7 @@ final class Comeback {
     private final class Run implements Launch.Progress {
         private final Sandbox sandbox;
         private boolean guestRan;
+        private Optional<AgentToken> known = Optional.empty();
 
         Run(Sandbox sandbox) {
             this.sandbox = sandbox;
@@ -293,6 +294,7 @@ final class Comeback {
 
         Sandbox.Body restore(PauseRecord record) {
             MemoryImage image = record.image().orElseThrow();
+            known = Optional.of(image.token());
             open();
             return launch.restore(
                     order(),
@@ -328,8 +330,7 @@ final class Comeback {
         public void slot(Slot slot, AgentToken token) {
             sandbox.note(sandbox.entry()
                     .with()
-                    .instance(context.bootId(), slot.number(), context.addresses(), token)
-                    .step(Transition.Step.STARTED)
+                    .starting(context.bootId(), slot.number(), context.addresses(), token, known)
                     .entry());
             context.taken(StateStep.RESUME_SLOT, sandbox);
         }

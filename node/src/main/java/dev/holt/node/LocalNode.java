@@ -353,6 +353,11 @@ public final class LocalNode implements Node, AutoCloseable {
         context.listeners().close();
     }
 
+    /** Whether a kill waits for something to give way; for tests. */
+    boolean isEndWanted(SandboxId id) {
+        return registry.any(id).map(Sandbox::endWanted).orElse(false);
+    }
+
     /** Lets creates end, refuses new ones, and from then on ends, samples and notices nothing by itself. */
     void stopActing() {
         stopping = true;

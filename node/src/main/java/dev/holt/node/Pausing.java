@@ -1,8 +1,5 @@
 package dev.holt.node;
 
-import dev.holt.node.guest.GuestFailure;
-import dev.holt.node.image.ImageFailure;
-import dev.holt.node.process.CommandFailure;
 import dev.holt.node.runtime.BoundFiles;
 import dev.holt.node.runtime.InstanceSpec;
 import dev.holt.node.runtime.RuntimeCapabilities;
@@ -192,7 +189,7 @@ final class Pausing {
     private void finish(Sandbox sandbox, PauseRecord record, String cause, Duration took) {
         try {
             free(sandbox, record);
-        } catch (RuntimeFailure | ImageFailure | CommandFailure | SnapshotFailure | GuestFailure e) {
+        } catch (RuntimeException e) {
             log.warn("sandbox {} is paused, what ran of it can't be freed yet, will try again", sandbox.id(), e);
             throw new NodeException(
                     NodeException.Kind.UNAVAILABLE,
@@ -228,7 +225,7 @@ final class Pausing {
      */
     void free(Sandbox sandbox, PauseRecord committed) {
         PauseRecord record = committed;
-        sandbox.note(sandbox.entry().with().step(Transition.Step.COMMITTED).entry());
+        sandbox.settle(sandbox.entry().with().step(Transition.Step.COMMITTED).entry());
         context.parts().steps().taken(StateStep.PAUSE_COMMITTED, sandbox.id());
         Pause pause = new Pause(record.since(), record.memory());
         if (record.memory() == MemoryKept.HOST) {

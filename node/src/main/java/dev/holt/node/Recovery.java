@@ -1,7 +1,6 @@
 package dev.holt.node;
 
 import dev.holt.node.guest.GuestAgent;
-import dev.holt.node.image.ImageFailure;
 import dev.holt.node.network.Slot;
 import dev.holt.node.pool.Lease;
 import dev.holt.node.pool.Leases;
@@ -135,11 +134,7 @@ final class Recovery {
                         .orElse(false),
                 body,
                 room);
-        try {
-            settling.settle(sandbox, found);
-        } catch (ImageFailure e) {
-            log.error("sandbox {} could not be put in order", entry.id(), e);
-        }
+        settling.settle(sandbox, found);
         return sandbox;
     }
 

@@ -1,10 +1,6 @@
 package dev.holt.node;
 
 import dev.holt.node.guest.GuestFailure;
-import dev.holt.node.image.ImageFailure;
-import dev.holt.node.network.NetworkFailure;
-import dev.holt.node.process.CommandFailure;
-import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.snapshot.PauseRecord;
 import dev.holt.node.snapshot.SnapshotFailure;
 import dev.holt.nodeapi.LogEntry;
@@ -14,7 +10,6 @@ import dev.holt.nodeapi.Pause;
 import dev.holt.nodeapi.Resumed;
 import dev.holt.nodeapi.SandboxEvent;
 import dev.holt.nodeapi.SandboxStatus;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -214,21 +209,13 @@ final class Resuming {
                 "it could not be brought back and stays " + before.state().words(),
                 Map.of("cause", cause, "problem", problem));
         sandbox.story(LogEntry.Level.WARN, "sandbox could not be brought back", Map.of("problem", problem));
-        boolean ofUs = failure instanceof RuntimeFailure
-                || failure instanceof ImageFailure
-                || failure instanceof NetworkFailure
-                || failure instanceof CommandFailure
-                || failure instanceof GuestFailure
-                || failure instanceof SnapshotFailure
-                || failure instanceof UncheckedIOException
-                || failure instanceof IllegalStateException;
-        return ofUs
-                ? new NodeException(
+        return failure instanceof NodeException
+                ? failure
+                : new NodeException(
                         NodeException.Kind.UNAVAILABLE,
                         "sandbox " + sandbox.id() + " could not be brought back and stays "
                                 + before.state().words() + ": " + problem,
-                        failure)
-                : failure;
+                        failure);
     }
 
     /** What it was before; what is left of its memory may be less. */

@@ -1,12 +1,9 @@
 package dev.holt.node;
 
 import dev.holt.node.guest.AgentToken;
-import dev.holt.node.guest.GuestFailure;
 import dev.holt.node.image.ImageFailure;
 import dev.holt.node.linux.FileCopy;
 import dev.holt.node.network.Slot;
-import dev.holt.node.process.CommandFailure;
-import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.runtime.SandboxRuntime;
 import dev.holt.node.snapshot.MemoryImage;
 import dev.holt.node.snapshot.SnapshotFailure;
@@ -139,13 +136,14 @@ final class RollingBack {
                 sandbox.kind().resources(),
                 Optional.of(sandbox.entry().network()),
                 false);
+        Optional<MemoryImage> image = snapshot.record().image().filter(any -> memory);
+        Optional<AgentToken> known = image.map(MemoryImage::token);
         Launch.Progress progress = new Launch.Progress() {
             @Override
             public void slot(Slot slot, AgentToken token) {
                 sandbox.note(sandbox.entry()
                         .with()
-                        .instance(context.bootId(), slot.number(), context.addresses(), token)
-                        .step(Transition.Step.STARTED)
+                        .starting(context.bootId(), slot.number(), context.addresses(), token, known)
                         .entry());
                 context.taken(StateStep.RESUME_SLOT, sandbox);
             }
@@ -160,11 +158,9 @@ final class RollingBack {
                 context.taken(StateStep.RESUME_AGENT, sandbox);
             }
         };
-        if (!memory) {
-            return launch.boot(order, progress);
-        }
-        MemoryImage image = snapshot.record().image().orElseThrow();
-        return launch.restore(order, image, snapshot.memory(), context.resumeLimit(sandbox.kind()), progress);
+        return image.isEmpty()
+                ? launch.boot(order, progress)
+                : launch.restore(order, image.get(), snapshot.memory(), context.resumeLimit(sandbox.kind()), progress);
     }
 
     private Resumed runs(
@@ -233,16 +229,8 @@ final class RollingBack {
                 SandboxEvent.Type.ROLLBACK_FAILED,
                 "it could not be rolled back and is " + sandbox.phase().words(),
                 Map.of("snapshot", snapshot.build().buildId(), "problem", problem));
-        boolean ofUs = failure instanceof RuntimeFailure
-                || failure instanceof ImageFailure
-                || failure instanceof CommandFailure
-                || failure instanceof GuestFailure
-                || failure instanceof SnapshotFailure
-                || failure instanceof IllegalStateException
-                || failure instanceof IOException
-                || failure instanceof NodeException told && told.kind() == NodeException.Kind.UNAVAILABLE;
-        if (!ofUs && failure instanceof RuntimeException other) {
-            return other;
+        if (failure instanceof NodeException told && told.kind() != NodeException.Kind.UNAVAILABLE) {
+            return told;
         }
         return new NodeException(
                 NodeException.Kind.UNAVAILABLE,

@@ -35,7 +35,31 @@ final class Settling {
         this.losing = losing;
     }
 
+    /** Never fails: one sandbox that can't be put in order must not keep the others from being served. */
     void settle(Sandbox sandbox, Findings found) {
+        try {
+            end(sandbox, found);
+        } catch (RuntimeException e) {
+            log.error("sandbox {} could not be put in order", sandbox.id(), e);
+            if (sandbox.phase() == Phase.PAUSING && found.committed().isPresent()) {
+                // The reaper goes on trying.
+                sandbox.settle(sandbox.entry()
+                        .with()
+                        .phase(
+                                Phase.PAUSING,
+                                new Transition(
+                                        Phase.RUNNING,
+                                        context.now(),
+                                        found.committed().get().generation(),
+                                        Transition.Step.COMMITTED))
+                        .entry());
+            } else if (sandbox.phase().inTransition()) {
+                losing.lose(sandbox, "it could not be put in order after a restart: " + e.getMessage());
+            }
+        }
+    }
+
+    private void end(Sandbox sandbox, Findings found) {
         sweep(sandbox);
         switch (found.fate()) {
             case RUNS -> runs(sandbox, found);
@@ -140,7 +164,7 @@ final class Settling {
             body.agent().awaitReady(patience);
         } catch (GuestFailure e) {
             Optional<AgentToken> known =
-                    known(sandbox).filter(old -> !old.equals(sandbox.entry().token()));
+                    sandbox.entry().way().known();
             if (known.isEmpty()) {
                 throw e;
             }
@@ -151,17 +175,6 @@ final class Settling {
                 old.identify("", Instant.EPOCH, entropy, sandbox.entry().token());
             }
             body.agent().awaitReady(patience);
-        }
-    }
-
-    private static Optional<AgentToken> known(Sandbox sandbox) {
-        try {
-            return sandbox.pauses()
-                    .find(sandbox.entry().generation())
-                    .flatMap(PauseRecord::image)
-                    .map(image -> image.token());
-        } catch (SnapshotFailure e) {
-            return Optional.empty();
         }
     }
 

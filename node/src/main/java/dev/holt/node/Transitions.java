@@ -5,6 +5,7 @@ import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.ResumeSandbox;
 import dev.holt.nodeapi.Resumed;
 import dev.holt.nodeapi.SandboxEvent;
+import dev.holt.nodeapi.SandboxState;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.nodeapi.SnapshotBuild;
 import dev.holt.wire.id.SandboxId;
@@ -100,7 +101,10 @@ final class Transitions {
     private Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, String cause) {
         SandboxId id = sandbox.id();
         if (sandbox.phase() == Phase.RUNNING || sandbox.phase() == Phase.CAPTURING) {
-            return prolonged(sandbox, timeout);
+            SandboxStatus status = extended(sandbox, timeout);
+            if (status.state() == SandboxState.RUNNING) {
+                return new Resumed(status, Resumed.Way.RAN, Optional.empty());
+            } // its own deadline was faster: it was paused while this waited
         }
         if (sandbox.phase() == Phase.LOST) {
             throw conflict(sandbox, "can't be resumed, recover it");
@@ -108,7 +112,7 @@ final class Transitions {
         CompletableFuture<Resumed> mine = new CompletableFuture<>();
         CompletableFuture<Resumed> shared = resumes.computeIfAbsent(id, missing -> mine);
         if (shared == mine) {
-            Thread.ofVirtual().name("resume of " + id).start(() -> {
+            context.background().execute(() -> {
                 try {
                     Resumed outcome = sandbox.exclusivelyInTime(
                             patience(sandbox), () -> resumeNow(sandbox, timeout, useMemory, cause));
@@ -136,11 +140,6 @@ final class Transitions {
             case ENDING, ENDED -> throw Registry.notFound(sandbox.id());
             default -> throw conflict(sandbox, "can't be resumed");
         };
-    }
-
-    private Resumed prolonged(Sandbox sandbox, Duration timeout) {
-        SandboxStatus status = extended(sandbox, timeout);
-        return new Resumed(status, Resumed.Way.RAN, Optional.empty());
     }
 
     private SandboxStatus extended(Sandbox sandbox, Duration timeout) {
@@ -213,7 +212,7 @@ final class Transitions {
 
     private <T> T work(String name, Sandbox sandbox, Supplier<T> flow) {
         CompletableFuture<T> outcome = new CompletableFuture<>();
-        Thread.ofVirtual().name(name).start(() -> {
+        context.background().execute(() -> {
             try {
                 outcome.complete(sandbox.exclusivelyInTime(patience(sandbox), () -> {
                     requireThere(sandbox);

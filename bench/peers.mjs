@@ -44,7 +44,7 @@ export class RawEngine {
     fs.mkdirSync(this.bundle, { recursive: true })
   }
 
-  async prepare(rootFileSystem) {
+  async prepare(rootFileSystem, memoryMegabytes = 512) {
     const upper = path.join(this.bundle, 'upper')
     const work = path.join(this.bundle, 'work')
     this.rootfs = path.join(this.bundle, 'rootfs')
@@ -52,11 +52,17 @@ export class RawEngine {
     await run('mount', '-t', 'overlay', 'overlay', '-o', `lowerdir=${rootFileSystem},upperdir=${upper},workdir=${work}`, this.rootfs)
     this.namespace = `hb${process.pid % 10000}${this.name.slice(0, 4)}`
     await run('ip', 'netns', 'add', this.namespace)
+    this.memoryMegabytes = memoryMegabytes
+    this.configure(['sleep', '100000'])
+  }
+
+  /** Writes the bundle's configuration for a first process. */
+  configure(args) {
     const capabilities = ['CAP_CHOWN', 'CAP_SETUID', 'CAP_SETGID', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
     fs.writeFileSync(path.join(this.bundle, 'config.json'), JSON.stringify({
       ociVersion: '1.0.2', root: { path: 'rootfs' }, hostname: 'raw',
       process: {
-        user: { uid: 0, gid: 0 }, cwd: '/', args: ['sleep', '100000'], env: ['PATH=/usr/bin:/bin'],
+        user: { uid: 0, gid: 0 }, cwd: '/', args, env: ['PATH=/usr/bin:/bin'],
         capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
       },
       mounts: [
@@ -69,23 +75,61 @@ export class RawEngine {
       linux: {
         cgroupsPath: `/holt-bench/${this.name}`,
         namespaces: [{ type: 'pid' }, { type: 'ipc' }, { type: 'uts' }, { type: 'mount' }, { type: 'network', path: `/run/netns/${this.namespace}` }],
-        resources: { memory: { limit: 512 << 20 }, cpu: { quota: 200000, period: 100000 } },
+        resources: { memory: { limit: this.memoryMegabytes * 2 ** 20 }, cpu: { quota: 200000, period: 100000 } },
       },
     }))
   }
 
-  /** Times nothing itself: creates and starts, in that order, and returns the way to remove the instance. */
-  async createAndStart() {
-    const id = `raw${process.pid}x${this.count++}`
+  /** One run of the engine. A detached one keeps the descriptors of its caller: a pipe would never end. */
+  call(...args) {
     const [binary, ...before] = [...this.prefix, this.binary, '--root', this.state, ...this.flags]
-    // A detached engine keeps the descriptors of its caller: a pipe would never end.
-    const call = (...args) => new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const child = spawn(binary, [...before, ...args], { stdio: ['ignore', 'ignore', 'ignore'] })
       child.on('exit', (code) => code === 0 ? resolve() : reject(new Error(`${this.name} ${args[0]} ended with ${code}`)))
     })
-    await call('create', '--bundle', this.bundle, id)
-    await call('start', id)
-    return () => call('delete', '--force', id)
+  }
+
+  newId() {
+    return `raw${process.pid}x${this.count++}`
+  }
+
+  /** Times nothing itself: creates and starts, in that order, and returns the way to remove the instance. */
+  async createAndStart() {
+    const id = this.newId()
+    await this.call('create', '--bundle', this.bundle, id)
+    await this.call('start', id)
+    return () => this.call('delete', '--force', id)
+  }
+
+  /** Starts an instance whose first process holds so much memory that is no zeros, and returns its id once it does. */
+  async startHolding(megabytes) {
+    const ready = path.join(this.rootfs, 'holding')
+    fs.rmSync(ready, { force: true })
+    this.configure(['python3', '-c', `import os, time; block = os.urandom(1 << 20); held = [bytearray(block) for _ in range(${megabytes})]; open('/holding', 'w').close(); time.sleep(100000)`])
+    const id = this.newId()
+    await this.call('create', '--bundle', this.bundle, id)
+    await this.call('start', id)
+    while (!fs.existsSync(ready)) await new Promise((resolve) => setTimeout(resolve, 20))
+    return id
+  }
+
+  /** Writes an image of a running instance, which goes on, and returns its directory. `flags`: as a user would give them, or as Holt does. */
+  async checkpoint(id, flags = ['--compression=none', '--direct']) {
+    const image = fs.mkdtempSync(path.join(scratch, 'image-'))
+    await this.call('checkpoint', '--leave-running', ...flags, '--image-path', image, id)
+    return image
+  }
+
+  /** Creates an instance and restores the image into it; returns the way to remove it. The instance of the image must be gone: both have the same root. */
+  async createAndRestore(image) {
+    const id = this.newId()
+    await this.call('create', '--bundle', this.bundle, id)
+    await this.call('restore', '--detach', '--image-path', image, id)
+    return () => this.call('delete', '--force', id)
+  }
+
+  remove(id) {
+    return this.call('delete', '--force', id)
   }
 
   async close() {

@@ -327,17 +327,18 @@ final class RunningProcess {
         while (!patience.isOver() && currentStream() != null) {
             try {
                 ProcessStream again = agent.attach(pid, startId);
+                ProcessStream useless;
                 lock.lock();
                 try {
-                    if (!lost) {
-                        stream = again;
-                        return true;
-                    }
+                    useless = lost ? again : stream;
+                    stream = lost ? stream : again;
                 } finally {
                     lock.unlock();
                 }
-                again.close();
-                return false;
+                if (useless != null) {
+                    useless.close();
+                }
+                return useless != again;
             } catch (GuestCutOff cut) {
                 cutOff(cut);
                 return false;

@@ -35,6 +35,8 @@ abstract sealed class AgentStream implements AutoCloseable permits ProcessStream
 
     private boolean detaching;
     private boolean closed;
+    /** The agent has nothing more to say. */
+    private boolean over;
 
     AgentStream(ConnectionPool pool, AgentConnection connection) {
         this.pool = pool;
@@ -180,6 +182,34 @@ abstract sealed class AgentStream implements AutoCloseable permits ProcessStream
         from.close();
     }
 
+    /**
+     * Attaches it again, now that connections are to be had, if nobody reads it: the agent waits for that only for a while, and whoever
+     * reads may be waiting for a client.
+     */
+    final void takeUp() {
+        if (!reading.tryLock()) {
+            return; // whoever reads it does it
+        }
+        try {
+            if (isToBeTakenUp() && pool.awaitOpen(Duration.ofMillis(1))) {
+                reattach();
+            }
+        } catch (GuestFailure failure) {
+            return; // whoever reads next finds out the same
+        } finally {
+            reading.unlock();
+        }
+    }
+
+    private boolean isToBeTakenUp() {
+        lock.lock();
+        try {
+            return connection == null && !closed && !over;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private void reattach() {
         long deadline = System.nanoTime() + REATTACH_TIME.toNanos();
         while (true) {
@@ -322,6 +352,7 @@ abstract sealed class AgentStream implements AutoCloseable permits ProcessStream
             try {
                 unread.add(frame);
                 if (isLast(frame)) {
+                    over = true;
                     connection = null;
                     source.close();
                     return;

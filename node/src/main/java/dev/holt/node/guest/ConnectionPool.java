@@ -273,14 +273,15 @@ final class ConnectionPool implements AutoCloseable {
         late.forEach(connection -> connection.close("the sandbox is being captured"));
     }
 
-    /** Gives connections out again. */
-    void release() {
+    /** Gives connections out again; answers the streams that there are. */
+    List<AgentStream> release() {
         lock.lock();
         try {
             if (gate != Gate.CLOSED) {
                 gate = Gate.OPEN;
                 changed.signalAll();
             }
+            return List.copyOf(streams);
         } finally {
             lock.unlock();
         }

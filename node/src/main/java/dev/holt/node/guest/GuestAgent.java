@@ -432,7 +432,9 @@ public final class GuestAgent implements AutoCloseable {
 
     /** Lets everything go on that was held or cut off: the same guest, or the same that was restored at the same address. */
     public void release() {
-        pool.release();
+        for (AgentStream stream : pool.release()) {
+            Thread.ofVirtual().name("taking up a stream").start(stream::takeUp);
+        }
     }
 
     private void rest(Duration patience, Optional<String> cutOff, int seconds) {

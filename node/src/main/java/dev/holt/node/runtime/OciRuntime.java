@@ -111,7 +111,8 @@ public final class OciRuntime implements SandboxRuntime {
         long megabytes = bytes >> 20;
         if (megabytes > spec.resources().memoryMegabytes()) {
             throw new RuntimeFailure(failed(spec.id()) + "its memory image of " + megabytes
-                    + " MB does not fit into the memory limit of " + spec.resources().memoryMegabytes() + " MB");
+                    + " MB does not fit into the memory limit of "
+                    + spec.resources().memoryMegabytes() + " MB");
         }
     }
 

@@ -14,12 +14,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -311,6 +315,52 @@ class GuestAgentTest {
             client.ping();
             client.ping();
             assertThat(fake.accepted()).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void aChangedTokenIsUsedFromThenOn() throws IOException {
+        try (TestAgent machine = new TestAgent();
+                GuestAgent client = machine.connect();
+                GuestAgent former = machine.connect()) {
+            AgentToken next = AgentToken.random(new SecureRandom());
+            client.identify("", Instant.EPOCH, new byte[32], next);
+            client.closeIdle();
+            client.ping();
+            assertThat(errnoOf(former::ping)).isEqualTo(Errno.EACCES);
+            client.identify("", Instant.EPOCH, new byte[0], machine.token());
+            former.ping();
+        }
+    }
+
+    @Test
+    void whoeverAsksWhileItIsHeldWaits() throws Exception {
+        agent.ping();
+        agent.hold(PATIENCE);
+        FutureTask<GuestUser> asking = new FutureTask<>(() -> agent.user("root"));
+        Thread.ofVirtual().start(asking);
+        assertThatThrownBy(() -> asking.get(50, TimeUnit.MILLISECONDS)).isInstanceOf(TimeoutException.class);
+        agent.release();
+        assertThat(asking.get().uid()).isZero();
+
+        agent.hold(PATIENCE);
+        FutureTask<GuestUser> given = new FutureTask<>(() -> agent.user("root"));
+        Thread.ofVirtual().start(given);
+        agent.close();
+        assertThatThrownBy(given::get).hasCauseInstanceOf(GuestUnreachable.class);
+        assertThatThrownBy(() -> agent.hold(PATIENCE)).isInstanceOf(GuestUnreachable.class);
+    }
+
+    @Test
+    void anAgentThatIsTooOldLosesItsStreamsAndNothingElse() throws Exception {
+        byte[] answers = FakeAgent.bytes(
+                FakeAgent.welcome().frame(FrameType.STARTED).u32(7).u64(1));
+        try (FakeAgent old = new FakeAgent(answers);
+                GuestAgent client = old.connect();
+                ProcessStream stream = client.attach(7, 1)) {
+            client.hold(Duration.ofSeconds(2));
+            assertThatThrownBy(() -> stream.poll(PATIENCE)).isInstanceOf(GuestUnreachable.class);
+            client.release();
         }
     }
 }

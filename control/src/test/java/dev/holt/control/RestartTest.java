@@ -3,7 +3,10 @@ package dev.holt.control;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holt.control.TestServer.Reply;
+import dev.holt.control.access.TeamQuotas;
 import dev.holt.nodeapi.EndReason;
+import dev.holt.nodeapi.SandboxState;
+import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +15,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -97,6 +101,55 @@ class RestartTest {
                             .text())
                     .isEqualTo("{}");
             assertThat(column("state", id)).isEqualTo("ended");
+        }
+    }
+
+    @Test
+    void rowsFollowStates() throws Exception {
+        String id;
+        String early;
+        try (TestServer first = open()) {
+            id = first.create("{\"templateID\":\"base\"}");
+            first.call("POST", "/sandboxes/" + id + "/pause", "{\"memory\":false}");
+            // It is paused between the node's answer and the commit.
+            node.afterCreate = sandbox -> node.pause(sandbox.id(), true);
+            early = first.create("{\"templateID\":\"base\",\"autoPause\":true,\"timeout\":0}");
+        }
+        assertThat(column("state", id)).isEqualTo("paused");
+        assertThat(column("memory_kept", id)).isEqualTo("none");
+        assertThat(column("state", early)).isEqualTo("paused");
+        assertThat(column("auto_pause", early)).isEqualTo("1");
+        // What changes while nobody listens is found by the next start.
+        node.put(new SandboxId(id), SandboxState.LOST, Optional.empty(), Optional.of("gone"));
+        try (TestServer second = open()) {
+            assertThat(second.admin("GET", "/admin/sandboxes/running-counts", null)
+                            .text())
+                    .isEqualTo("{}");
+        }
+        assertThat(column("state", id)).isEqualTo("lost");
+        assertThat(column("problem", id)).isEqualTo("gone");
+    }
+
+    @Test
+    void aResumeStartsTheLifetimeAnew() throws Exception {
+        TeamQuotas quotas = new TeamQuotas(20, 40, 40_960, Duration.ofSeconds(100));
+        String id;
+        try (TestServer first = new TestServer(directory, node, quotas)) {
+            id = first.create("{\"templateID\":\"base\",\"timeout\":50}");
+            first.call("POST", "/sandboxes/" + id + "/pause");
+            first.call("POST", "/v2/sandboxes/" + id + "/connect", "{\"timeout\":60}");
+        }
+        // A start that is long ago, with a pause since.
+        try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + directory.resolve("holt.db"))) {
+            connection
+                    .createStatement()
+                    .execute("update sandbox_pauses set resumed_at = resumed_at + 50000 where sandbox_id = '" + id
+                            + "'");
+        }
+        try (TestServer second = new TestServer(directory, node, quotas)) {
+            second.call("POST", "/sandboxes/" + id + "/timeout", "{\"timeout\":100}");
+            SandboxStatus sandbox = node.find(new SandboxId(id)).orElseThrow();
+            assertThat(sandbox.deadline()).isAfter(sandbox.startedAt().plusSeconds(100));
         }
     }
 

@@ -46,6 +46,40 @@ final class CommandLineTest {
     }
 
     @Test
+    void statesAreMovedFromTheCommandLine() {
+        try (Holt holt = Holt.start("container", Map.of("HOLT_POOL_WARM", "0"))) {
+            String id = JsonMapper.shared()
+                    .readTree(holt.cli("sandbox", "create", "--auto-pause", "--json")
+                            .succeeded()
+                            .output())
+                    .get("sandboxID")
+                    .asString();
+            assertThat(holt.cli("sandbox", "pause", id).succeeded().output()).contains(id);
+            assertThat(holt.cli("sandbox", "pause", id).exitCode()).isEqualTo(1);
+            assertThat(holt.cli("sandbox", "list", "--state", "paused")
+                            .succeeded()
+                            .output())
+                    .contains(id);
+            assertThat(sdks.e2bCli(holt, "sandbox", "list", "--state", "paused"))
+                    .contains(id);
+            assertThat(holt.cli("sandbox", "resume", id).succeeded().output())
+                    .contains(id)
+                    .contains("restored");
+            holt.cli("sandbox", "snapshot", id, "--name", "cli:v1").succeeded();
+            assertThat(holt.cli("snapshot", "list").succeeded().output()).contains("/cli:v1");
+            holt.cli("sandbox", "rollback", id, "cli:v1").succeeded();
+            String forked =
+                    holt.cli("sandbox", "fork", id, "--count", "2").succeeded().output();
+            assertThat(forked.strip().lines()).hasSize(2);
+            assertThat(holt.cli("sandbox", "events", id).succeeded().output())
+                    .contains("paused")
+                    .contains("rolled-back");
+            holt.cli("snapshot", "delete", "cli").succeeded();
+            assertThat(holt.cli("snapshot", "delete", "cli").exitCode()).isEqualTo(5);
+        }
+    }
+
+    @Test
     void keysAreMadeListedAndRevoked() {
         try (Holt holt = Holt.start("container", Map.of("HOLT_POOL_WARM", "0"))) {
             JsonNode made = JsonMapper.shared()

@@ -5,6 +5,7 @@ import dev.holt.nodeapi.Node;
 import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.SandboxState;
 import dev.holt.nodeapi.SandboxStatus;
+import dev.holt.wire.id.SandboxId;
 import java.time.Duration;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -15,6 +16,10 @@ final class Wakening {
     /** E2B's words. */
     static final String STILL_TRANSITIONING = "The sandbox is still transitioning. Try again in a moment.";
 
+    /** As long as E2B waits for a transition. */
+    private static final Duration LONGEST_WAIT = Duration.ofMinutes(1);
+
+    private static final Duration LOOK_AGAIN = Duration.ofMillis(20);
     private static final Logger log = LoggerFactory.getLogger(Wakening.class);
 
     private final Node node;
@@ -44,11 +49,53 @@ final class Wakening {
         if (sandbox.state() == SandboxState.LOST || forgotten) {
             return Optional.of(resting(sandbox));
         }
+        if (!sandbox.lifecycle().autoResume()) {
+            switch (sandbox.state()) {
+                case PAUSED, PAUSING -> {
+                    return Optional.of(resting(sandbox));
+                }
+                case RESUMING, ROLLING_BACK -> {
+                    return awaited(sandbox.id());
+                }
+                default -> {
+                    // It runs, or goes on in a moment.
+                }
+            }
+        }
         try {
             return waker.wake(sandbox, port).map(quota -> new Refusal(429, quota));
         } catch (NodeException e) {
             return Optional.of(refusal(sandbox, e));
         }
+    }
+
+    /** Somebody else brings it back; traffic only waits for that. */
+    private Optional<Refusal> awaited(SandboxId id) {
+        long until = System.nanoTime() + LONGEST_WAIT.toNanos();
+        while (System.nanoTime() < until) {
+            Optional<SandboxStatus> now = node.find(id);
+            if (now.isEmpty()) {
+                return Optional.of(new Refusal(502, EdgeErrors.NOT_FOUND));
+            }
+            switch (now.get().state()) {
+                case RUNNING, CAPTURING -> {
+                    return Optional.empty();
+                }
+                case PAUSED, PAUSING, LOST -> {
+                    return Optional.of(resting(now.get()));
+                }
+                case RESUMING, ROLLING_BACK -> {
+                    // not yet
+                }
+            }
+            try {
+                Thread.sleep(LOOK_AGAIN);
+            } catch (InterruptedException stop) {
+                Thread.currentThread().interrupt();
+                break;
+            }
+        }
+        return Optional.of(new Refusal(409, STILL_TRANSITIONING));
     }
 
     private Refusal refusal(SandboxStatus sandbox, NodeException e) {

@@ -205,6 +205,28 @@ class WakeTest {
     }
 
     @Test
+    void whoIsBroughtBackBySomebodyElseIsWaitedFor() throws Exception {
+        SandboxId id = sleeping(Optional.empty(), Lifecycle.killed(Duration.ofSeconds(300)));
+        edge.node.put(id, SandboxState.PAUSING);
+        assertThat(get(id, 8000, "/")).startsWith("HTTP/1.1 502").contains("it is paused");
+        for (SandboxState state : List.of(SandboxState.RESUMING, SandboxState.ROLLING_BACK)) {
+            edge.node.put(id, state);
+            try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+                Future<String> answer = threads.submit(() -> get(id, 8000, "/"));
+                edge.node.put(id, SandboxState.RUNNING);
+                assertThat(answer.get()).startsWith("HTTP/1.1 200");
+            }
+            edge.node.put(id, state);
+            try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+                Future<String> answer = threads.submit(() -> get(id, 8000, "/"));
+                edge.node.put(id, SandboxState.PAUSED);
+                assertThat(answer.get()).startsWith("HTTP/1.1 502").contains("it is paused");
+            }
+        }
+        assertThat(edge.node.resumes).hasValue(0);
+    }
+
+    @Test
     void healthIsTrueAboutWhatRunsAndWakesAsAnyOtherCall() throws Exception {
         edge.node.put(sandbox, SandboxState.CAPTURING);
         assertThat(get(sandbox, 49_983, "/health")).startsWith("HTTP/1.1 204");

@@ -4,7 +4,6 @@ import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Node;
 import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.NodeListener;
-import dev.holt.nodeapi.Pause;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.time.Clock;
@@ -133,24 +132,18 @@ final class Reconciler implements NodeListener, AutoCloseable {
     private void drain() {
         draining.lock();
         try {
+            // As the node tells it now: reports may have overtaken each other.
             write(
                     changes,
                     ids -> store.change(ids.stream()
                             .distinct()
                             .flatMap(id -> node.find(id).stream())
-                            .map(this::change)
+                            .map(sandbox -> SandboxStore.Change.of(sandbox, clock.instant()))
                             .toList()));
             write(ends, store::end);
         } finally {
             draining.unlock();
         }
-    }
-
-    /** As the node tells it when the row is written: reports may have overtaken each other by then. */
-    private SandboxStore.Change change(SandboxStatus sandbox) {
-        Instant when = sandbox.pause().map(Pause::since).orElseGet(clock::instant);
-        return new SandboxStore.Change(
-                sandbox.id(), SandboxStore.Condition.of(sandbox), Quotas.counts(sandbox.state()), when);
     }
 
     private <T> void write(LinkedBlockingQueue<T> reports, Consumer<List<T>> writing) {

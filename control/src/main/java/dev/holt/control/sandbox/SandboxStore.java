@@ -5,6 +5,7 @@ import dev.holt.control.rest.Json;
 import dev.holt.control.template.Templates;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.Lifecycle;
+import dev.holt.nodeapi.Pause;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.sql.ResultSet;
@@ -59,7 +60,16 @@ final class SandboxStore {
      * @param runs whether it uses time and memory now
      * @param when it came to run or to rest
      */
-    record Change(SandboxId sandbox, Condition condition, boolean runs, Instant when) {}
+    record Change(SandboxId sandbox, Condition condition, boolean runs, Instant when) {
+        /** As its node tells it {@code now}. */
+        static Change of(SandboxStatus sandbox, Instant now) {
+            return new Change(
+                    sandbox.id(),
+                    Condition.of(sandbox),
+                    Quotas.counts(sandbox.state()),
+                    sandbox.pause().map(Pause::since).orElse(now));
+        }
+    }
 
     /**
      * From when to when a sandbox ran without a pause, in epoch milliseconds.

@@ -11,6 +11,7 @@ import dev.holt.nodeapi.Isolation;
 import dev.holt.nodeapi.NetworkPolicy;
 import dev.holt.nodeapi.Node;
 import dev.holt.nodeapi.NodeException;
+import dev.holt.nodeapi.SandboxState;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
 import java.security.SecureRandom;
@@ -170,10 +171,13 @@ public final class Sandboxes {
             quotas.release(id);
             throw e;
         }
-        // Its end may have been reported before there was a row to end or room to free.
-        if (node.find(id).isEmpty()) {
+        // Its end, or a pause, may have been reported before there was a row to change or room to free.
+        Optional<SandboxStatus> now = node.find(id);
+        if (now.isEmpty()) {
             quotas.release(id);
             store.end(List.of(SandboxStore.End.unobserved(id, clock.instant())));
+        } else if (now.get().state() != SandboxState.RUNNING) {
+            store.change(List.of(SandboxStore.Change.of(now.get(), clock.instant())));
         }
     }
 

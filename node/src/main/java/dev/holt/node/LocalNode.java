@@ -244,7 +244,7 @@ public final class LocalNode implements Node, AutoCloseable {
 
     /** Where the envd service finds these sandboxes. */
     public EnvdSandboxes envdSandboxes() {
-        return id -> registry.any(id).flatMap(Sandbox::envd);
+        return id -> registry.any(id).flatMap(sandbox -> sandbox.guest().envd());
     }
 
     @Override
@@ -296,9 +296,9 @@ public final class LocalNode implements Node, AutoCloseable {
     public Socket open(SandboxId id, int port) throws IOException {
         Sandbox sandbox = registry.required(id);
         if (sandbox.phase() == Phase.CAPTURING) {
-            sandbox.exclusively(CAPTURE_PATIENCE, () -> sandbox); // it goes on in a moment
+            sandbox.turns().take(CAPTURE_PATIENCE, () -> sandbox); // it goes on in a moment
         }
-        return sandbox.connect(port);
+        return sandbox.guest().connect(port);
     }
 
     @Override
@@ -346,7 +346,7 @@ public final class LocalNode implements Node, AutoCloseable {
                             still -> still.phase() == Phase.RUNNING || still.phase() == Phase.ENDING));
         }
         context.background().close();
-        registry.all().forEach(Sandbox::leave);
+        registry.all().forEach(sandbox -> sandbox.guest().leave());
         context.parts().pools().forEach(Pool::close);
         context.slots().close();
         context.parts().slots().close();
@@ -355,7 +355,7 @@ public final class LocalNode implements Node, AutoCloseable {
 
     /** Whether a kill waits for something to give way; for tests. */
     boolean isEndWanted(SandboxId id) {
-        return registry.any(id).map(Sandbox::endWanted).orElse(false);
+        return registry.any(id).map(sandbox -> sandbox.turns().endWanted()).orElse(false);
     }
 
     /** Lets creates end, refuses new ones, and from then on ends, samples and notices nothing by itself. */

@@ -91,8 +91,8 @@ final class Pausing {
 
     /** Everything that can fail: when it returns the pause is durable. */
     private PauseRecord write(Sandbox sandbox, int generation, MemoryKept kept, Duration limit) {
-        Sandbox.Body body = sandbox.running();
-        sandbox.cutOff("sandbox " + sandbox.id() + " is paused");
+        Body body = sandbox.guest().running();
+        sandbox.guest().cutOff("sandbox " + sandbox.id() + " is paused");
         context.taken(StateStep.PAUSE_CUT, sandbox);
 
         if (kept == MemoryKept.DISK) {
@@ -155,13 +155,13 @@ final class Pausing {
         String problem =
                 overdue ? "it took longer than it may: " + cause.getMessage() : String.valueOf(cause.getMessage());
         try {
-            Sandbox.Body body = sandbox.running();
+            Body body = sandbox.guest().running();
             if (!body.instance().alive()) {
                 throw new RuntimeFailure("what ran has ended");
             }
             body.instance().thaw();
             body.instance().proceed(PROCEED_LIMIT);
-            sandbox.reconnect();
+            sandbox.guest().reconnect();
             sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
             sandbox.pauses().remove(generation);
         } catch (SnapshotFailure e) {
@@ -232,7 +232,7 @@ final class Pausing {
             sandbox.room().ifPresent(Capacity.Promise::rest);
         } else {
             context.parts().steps().taken(StateStep.PAUSE_COMMIT_JOURNAL, sandbox.id());
-            sandbox.endBody();
+            sandbox.guest().end();
             sandbox.giveRoomBack();
             context.parts().steps().taken(StateStep.PAUSE_INSTANCE_GONE, sandbox.id());
             sandbox.root().unmount();
@@ -273,7 +273,7 @@ final class Pausing {
      * on and the next one is damaged. Ahead of need, some time after the pause: a resume that comes before goes without.
      */
     void keepCopy(Sandbox sandbox) {
-        sandbox.whenFree(() -> {
+        sandbox.turns().whenFree(() -> {
             if (sandbox.phase() == Phase.PAUSED) {
                 sandbox.pauses()
                         .find(sandbox.entry().generation())

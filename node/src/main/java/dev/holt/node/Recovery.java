@@ -120,7 +120,7 @@ final class Recovery {
 
     private Sandbox adopt(Findings found) {
         JournalEntry entry = found.entry();
-        Optional<Sandbox.Body> body = runs(found) ? Optional.of(body(found)) : Optional.empty();
+        Optional<Body> body = runs(found) ? Optional.of(body(found)) : Optional.empty();
         Optional<Capacity.Promise> room = body.isPresent() && entry.claim().isPresent()
                 ? Optional.of(context.capacity().adopt(entry.kind().resources()))
                 : Optional.empty();
@@ -138,7 +138,7 @@ final class Recovery {
         return sandbox;
     }
 
-    private Sandbox.Body body(Findings found) {
+    private Body body(Findings found) {
         JournalEntry entry = found.entry();
         RuntimeInstance instance = found.instance().orElseThrow();
         Leases held = new Leases();
@@ -151,6 +151,6 @@ final class Recovery {
                         found.runtime().orElseThrow().capabilities(),
                         found.root().orElseThrow().path()));
         held.add((Lease) agent::close);
-        return new Sandbox.Body(instance, slot, agent, entry.token(), held);
+        return new Body(instance, slot, agent, entry.token(), held);
     }
 }

@@ -94,13 +94,13 @@ final class Resuming {
 
     /** A container that stands still in the host's memory. */
     private Comeback.Outcome thaw(Sandbox sandbox) {
-        Sandbox.Body body = sandbox.running();
+        Body body = sandbox.guest().running();
         body.instance().thaw();
-        sandbox.reconnect();
+        sandbox.guest().reconnect();
         try {
             body.agent().awaitReady(THAW_PATIENCE);
         } catch (GuestFailure e) {
-            sandbox.stopTraffic();
+            sandbox.guest().stopTraffic();
             body.instance().freeze();
             throw e;
         }
@@ -108,7 +108,7 @@ final class Resuming {
     }
 
     private Comeback.Outcome fresh(Sandbox sandbox, List<Resumed.Way> ways) {
-        sandbox.endBody(); // one that stands still and is not to be used
+        sandbox.guest().end(); // one that stands still and is not to be used
         return comeback.run(sandbox, ways);
     }
 
@@ -162,7 +162,7 @@ final class Resuming {
     /** A memory image without a copy of the disk that matches it is of no use once the disk is written to. */
     private void tidy(Sandbox sandbox) {
         context.background()
-                .execute(() -> sandbox.whenFree(() -> {
+                .execute(() -> sandbox.turns().whenFree(() -> {
                     try {
                         if (sandbox.phase() == Phase.RUNNING) {
                             Optional<PauseRecord> last = sandbox.pauses()
@@ -189,12 +189,12 @@ final class Resuming {
             String cause,
             RuntimeException failure) {
         boolean overdue = Thread.interrupted();
-        if (sandbox.body().isPresent() && (inPlace || sandbox.phase() != Phase.RESUMING)) {
-            sandbox.stopTraffic();
-            sandbox.running().instance().freeze();
+        if (sandbox.guest().body().isPresent() && (inPlace || sandbox.phase() != Phase.RESUMING)) {
+            sandbox.guest().stopTraffic();
+            sandbox.guest().running().instance().freeze();
             room.rest();
         } else {
-            if (sandbox.body().isPresent()) {
+            if (sandbox.guest().body().isPresent()) {
                 comeback.giveUp(sandbox);
             }
             room.close();
@@ -229,7 +229,7 @@ final class Resuming {
                     .entry();
         }
         Pause pause = before.pause().orElseThrow();
-        if (pause.memory() == MemoryKept.HOST && sandbox.body().isPresent()) {
+        if (pause.memory() == MemoryKept.HOST && sandbox.guest().body().isPresent()) {
             return Pausing.paused(sandbox.entry(), pause, before.generation());
         }
         MemoryKept left = memoryLeft(sandbox, pause);

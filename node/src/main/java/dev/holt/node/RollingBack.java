@@ -95,18 +95,19 @@ final class RollingBack {
             FileCopy.copy(snapshot.disk(), copy);
             context.taken(StateStep.ROLLBACK_COPIED, sandbox);
 
-            sandbox.stopTraffic();
-            sandbox.body()
+            sandbox.guest().stopTraffic();
+            sandbox.guest()
+                    .body()
                     .ifPresent(body -> body.agent().cutOff("sandbox " + sandbox.id() + " is rolled back", AT_ONCE));
             sandbox.note(sandbox.entry().with().step(Transition.Step.OPENED).entry());
             stopped = true;
-            sandbox.endBody();
+            sandbox.guest().end();
             sandbox.root().unmount();
             context.taken(StateStep.ROLLBACK_STOPPED, sandbox);
             sandbox.root().swap(copy);
             context.taken(StateStep.ROLLBACK_SWAPPED, sandbox);
             sandbox.root().mount();
-            Sandbox.Body body = up(sandbox, runtime, snapshot, memory);
+            Body body = up(sandbox, runtime, snapshot, memory);
             return runs(sandbox, body, reserved, snapshot.record(), memory, start);
         } catch (IOException | RuntimeException e) {
             throw undone(sandbox, before, stopped, reserved, copy, snapshot.record(), e);
@@ -127,7 +128,7 @@ final class RollingBack {
                 .entry());
     }
 
-    private Sandbox.Body up(Sandbox sandbox, SandboxRuntime runtime, SnapshotStore.Use snapshot, boolean memory) {
+    private Body up(Sandbox sandbox, SandboxRuntime runtime, SnapshotStore.Use snapshot, boolean memory) {
         Launch.Order order = new Launch.Order(
                 sandbox.id(),
                 sandbox.frame().directory(),
@@ -165,7 +166,7 @@ final class RollingBack {
 
     private Resumed runs(
             Sandbox sandbox,
-            Sandbox.Body body,
+            Body body,
             Optional<Capacity.Promise> reserved,
             SnapshotRecord snapshot,
             boolean memory,
@@ -211,7 +212,7 @@ final class RollingBack {
         boolean goesOn = before.state() == Phase.PAUSED || !stopped;
         try {
             if (stopped) {
-                sandbox.endBody();
+                sandbox.guest().end();
                 sandbox.root().unmount();
                 sandbox.root().restoreAside();
             }
@@ -243,11 +244,11 @@ final class RollingBack {
     private void putBack(Sandbox sandbox, JournalEntry before) {
         if (before.state() == Phase.RUNNING) {
             sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
-            sandbox.reconnect();
+            sandbox.guest().reconnect();
             return;
         }
         Pause pause = before.pause().orElseThrow();
-        if (sandbox.body().isPresent()) {
+        if (sandbox.guest().body().isPresent()) {
             sandbox.room().ifPresent(Capacity.Promise::rest);
         } else {
             sandbox.giveRoomBack();

@@ -92,7 +92,7 @@ final class Settling {
         }
         boolean fresh = entry.state() == Phase.RESUMING || entry.state() == Phase.ROLLING_BACK;
         try {
-            Sandbox.Body body = sandbox.running();
+            Body body = sandbox.guest().running();
             body.instance().thaw();
             body.instance().proceed(PROCEED_LIMIT);
             if (fresh) {
@@ -100,7 +100,7 @@ final class Settling {
             }
         } catch (RuntimeFailure | GuestFailure e) {
             log.warn("what runs of sandbox {} can't be made to go on", sandbox.id(), e);
-            sandbox.endBody();
+            sandbox.guest().end();
             sandbox.giveRoomBack();
             if (fresh) {
                 back(sandbox, found, true);
@@ -158,13 +158,12 @@ final class Settling {
     }
 
     /** The guest may not have been told its new token yet. */
-    private void awaitAgent(Sandbox sandbox, Sandbox.Body body) {
+    private void awaitAgent(Sandbox sandbox, Body body) {
         Duration patience = context.config().limits().startTimeout();
         try {
             body.agent().awaitReady(patience);
         } catch (GuestFailure e) {
-            Optional<AgentToken> known =
-                    sandbox.entry().way().known();
+            Optional<AgentToken> known = sandbox.entry().way().known();
             if (known.isEmpty()) {
                 throw e;
             }
@@ -181,7 +180,7 @@ final class Settling {
     // ---- what stands still in memory --------------------------------------------------------------------------------
 
     private void stands(Sandbox sandbox, Findings found) {
-        sandbox.stopTraffic();
+        sandbox.guest().stopTraffic();
         sandbox.room().ifPresent(Capacity.Promise::rest);
         JournalEntry entry = found.entry();
         if (entry.state() == Phase.PAUSED) {

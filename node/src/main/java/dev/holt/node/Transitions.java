@@ -73,7 +73,7 @@ final class Transitions {
 
     /** The reaper's: nothing happens when the sandbox is not due any more by the time that it is free. */
     void pauseAtDeadline(Sandbox sandbox) {
-        sandbox.exclusivelyInTime(Duration.ofSeconds(1), () -> {
+        sandbox.turns().takeInTime(Duration.ofSeconds(1), () -> {
             if (sandbox.phase() == Phase.RUNNING && sandbox.expired(context.now())) {
                 pausing.pause(sandbox, sandbox.entry().owner().lifecycle().keepMemory(), "timeout");
             }
@@ -114,8 +114,8 @@ final class Transitions {
         if (shared == mine) {
             context.background().execute(() -> {
                 try {
-                    Resumed outcome = sandbox.exclusivelyInTime(
-                            patience(sandbox), () -> resumeNow(sandbox, timeout, useMemory, cause));
+                    Resumed outcome = sandbox.turns()
+                            .takeInTime(patience(sandbox), () -> resumeNow(sandbox, timeout, useMemory, cause));
                     resumes.remove(id, mine);
                     mine.complete(outcome);
                 } catch (Throwable e) {
@@ -146,7 +146,7 @@ final class Transitions {
         if (!worthMoving(sandbox, timeout)) {
             return status(sandbox);
         }
-        return sandbox.exclusively(patience(sandbox), () -> later(sandbox, timeout));
+        return sandbox.turns().take(patience(sandbox), () -> later(sandbox, timeout));
     }
 
     private boolean worthMoving(Sandbox sandbox, Duration timeout) {
@@ -164,7 +164,7 @@ final class Transitions {
 
     SandboxStatus setDeadline(SandboxId id, Instant deadline, Duration timeout) {
         Sandbox sandbox = registry.required(id);
-        return sandbox.exclusively(patience(sandbox), () -> {
+        return sandbox.turns().take(patience(sandbox), () -> {
             if (!sandbox.setDeadline(deadline, timeout)) {
                 throw sandbox.status().isEmpty() ? Registry.notFound(id) : conflict(sandbox, "has no deadline to move");
             }
@@ -183,7 +183,7 @@ final class Transitions {
         }
         return captures.once(
                 request.requestId(),
-                () -> sandbox.exclusivelyInTime(patience(sandbox), () -> {
+                () -> sandbox.turns().takeInTime(patience(sandbox), () -> {
                     requireThere(sandbox);
                     return capturing.capture(sandbox, request);
                 }));
@@ -214,7 +214,7 @@ final class Transitions {
         CompletableFuture<T> outcome = new CompletableFuture<>();
         context.background().execute(() -> {
             try {
-                outcome.complete(sandbox.exclusivelyInTime(patience(sandbox), () -> {
+                outcome.complete(sandbox.turns().takeInTime(patience(sandbox), () -> {
                     requireThere(sandbox);
                     return flow.get();
                 }));

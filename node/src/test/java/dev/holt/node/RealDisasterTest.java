@@ -85,9 +85,10 @@ final class RealDisasterTest {
                 LocalNode killed = node;
                 dieIn(real, killed, step, () -> killed.pause(id, true));
                 node = real.start();
-                SandboxState expected =
-                        step == StateStep.PAUSE_COMMITTED ? SandboxState.PAUSED : SandboxState.RUNNING;
-                assertThat(node.find(id).orElseThrow().state()).as("after " + step).isEqualTo(expected);
+                SandboxState expected = step == StateStep.PAUSE_COMMITTED ? SandboxState.PAUSED : SandboxState.RUNNING;
+                assertThat(node.find(id).orElseThrow().state())
+                        .as("after " + step)
+                        .isEqualTo(expected);
                 node.resume(id, WITH_MEMORY);
                 assertThat(shell(node, id, "cat /root/file; pgrep -c sleep"))
                         .as("after " + step)
@@ -95,7 +96,10 @@ final class RealDisasterTest {
             }
             if (isolation == Isolation.GVISOR) {
                 for (StateStep step : List.of(
-                        StateStep.RESUME_MOUNTED, StateStep.RESUME_SLOT, StateStep.RESUME_INSTANCE, StateStep.RESUME_AGENT)) {
+                        StateStep.RESUME_MOUNTED,
+                        StateStep.RESUME_SLOT,
+                        StateStep.RESUME_INSTANCE,
+                        StateStep.RESUME_AGENT)) {
                     node.pause(id, true);
                     LocalNode killed = node;
                     dieIn(real, killed, step, () -> killed.resume(id, WITH_MEMORY));
@@ -109,12 +113,17 @@ final class RealDisasterTest {
                 }
             }
             assertThat(shell(node, id, "cat /proc/sys/kernel/random/boot_id")).isEqualTo(boot);
-            for (StateStep step : List.of(StateStep.CAPTURE_STANDS, StateStep.CAPTURE_MEMORY, StateStep.CAPTURE_GOES_ON)) {
+            for (StateStep step :
+                    List.of(StateStep.CAPTURE_STANDS, StateStep.CAPTURE_MEMORY, StateStep.CAPTURE_GOES_ON)) {
                 LocalNode killed = node;
                 dieIn(real, killed, step, () -> killed.capture(id, RealNode.capture("x")));
                 node = real.start();
-                assertThat(node.find(id).orElseThrow().state()).as("after " + step).isEqualTo(SandboxState.RUNNING);
-                assertThat(shell(node, id, "pgrep -c sleep")).as("after " + step).isEqualTo("1\n");
+                assertThat(node.find(id).orElseThrow().state())
+                        .as("after " + step)
+                        .isEqualTo(SandboxState.RUNNING);
+                assertThat(shell(node, id, "pgrep -c sleep"))
+                        .as("after " + step)
+                        .isEqualTo("1\n");
                 assertThat(node.snapshots()).isEmpty();
             }
             SnapshotBuild build = node.capture(id, RealNode.capture("y"));
@@ -185,7 +194,8 @@ final class RealDisasterTest {
             Files.write(image, bytes, StandardOpenOption.WRITE);
             Resumed resumed = node.resume(id, WITH_MEMORY);
             assertThat(resumed.way()).isEqualTo(Resumed.Way.BOOTED);
-            assertThat(resumed.fallback()).hasValueSatisfying(why -> assertThat(why).contains(image.toString()));
+            assertThat(resumed.fallback())
+                    .hasValueSatisfying(why -> assertThat(why).contains(image.toString()));
             assertThat(shell(node, id, "cat /root/file")).isEqualTo("kept\n");
             real.assertNothingLeft();
         }
@@ -199,9 +209,14 @@ final class RealDisasterTest {
         try (RealNode real = new RealNode(host, Isolation.GVISOR, Files.createDirectory(small.resolve("node")))) {
             LocalNode node = real.start();
             SandboxId id = node.create(real.request()).id();
-            shell(node, id, "nohup python3 -c 'import os, time; x = os.urandom(40000000); time.sleep(10000)'"
-                    + " >/dev/null 2>&1 &");
-            await(() -> shell(node, id, "awk '/VmRSS/ {print $2}' /proc/$(pgrep python3)/status").length() > 5);
+            shell(
+                    node,
+                    id,
+                    "nohup python3 -c 'import os, time; x = os.urandom(40000000); time.sleep(10000)'"
+                            + " >/dev/null 2>&1 &");
+            await(() -> shell(node, id, "awk '/VmRSS/ {print $2}' /proc/$(pgrep python3)/status")
+                            .length()
+                    > 5);
             NodeException failure = NodeHarness.failure(() -> node.pause(id, true));
             assertThat(failure.kind()).isEqualTo(NodeException.Kind.UNAVAILABLE);
             assertThat(failure).hasMessageContaining("runs on");

@@ -130,8 +130,7 @@ final class RealFilesTest {
             SandboxId id = node.create(real.request()).id();
             shell(node, id, PROGRAM);
             for (int round = 0; round < ROUNDS; round++) {
-                String said = shell(
-                        node, id, "python3 -S /work/.tool.py change " + attributes + " " + (seed + round));
+                String said = shell(node, id, "python3 -S /work/.tool.py change " + attributes + " " + (seed + round));
                 assertThat(said).as("round " + round + " of seed " + seed).isEmpty();
                 String before = digest(node, id, attributes);
                 boolean keepMemory = random.nextInt(3) > 0;
@@ -157,7 +156,8 @@ final class RealFilesTest {
     private static void assertCopiesAreTheSame(
             RealNode real, LocalNode node, SandboxId id, String digest, String attributes, long seed) {
         var build = node.capture(id, RealNode.capture("at" + seed));
-        SandboxId fork = node.create(real.request(build.template(), build.buildId(), seed % 2 == 0)).id();
+        SandboxId fork = node.create(real.request(build.template(), build.buildId(), seed % 2 == 0))
+                .id();
         assertThat(digest(node, fork, attributes)).as("a fork").isEqualTo(digest);
         node.kill(fork, EndReason.KILLED);
         shell(node, id, "python3 -S /work/.tool.py change " + attributes + " " + (seed + 1_000_000));

@@ -95,8 +95,7 @@ final class RecoveryTest {
             LocalNode after = harness.start();
             SandboxStatus paused = after.find(id).orElseThrow();
             assertThat(paused.state()).isEqualTo(SandboxState.PAUSED);
-            assertThat(paused.pause().orElseThrow().memory())
-                    .isEqualTo(keepMemory ? MemoryKept.DISK : MemoryKept.NONE);
+            assertThat(paused.pause().orElseThrow().memory()).isEqualTo(keepMemory ? MemoryKept.DISK : MemoryKept.NONE);
             assertThat(harness.world.instances).doesNotContainKey(id);
             assertThat(harness.world.mountedRoots).doesNotContain(id);
             Resumed resumed = after.resume(id, WITH_MEMORY);
@@ -255,7 +254,8 @@ final class RecoveryTest {
         SandboxStatus lost = after.find(running).orElseThrow();
         assertThat(lost.state()).isEqualTo(SandboxState.LOST);
         assertThat(lost.problem()).hasValueSatisfying(why -> assertThat(why).contains("host restarted"));
-        assertThat(last(after, running, SandboxEvent.Type.LOST).fields().get("problem")).contains("host restarted");
+        assertThat(last(after, running, SandboxEvent.Type.LOST).fields().get("problem"))
+                .contains("host restarted");
         harness.clock.jump(NodeHarness.TIMEOUT.multipliedBy(2));
         Resumed recovered = after.recover(running);
         assertThat(recovered.way()).isEqualTo(Resumed.Way.BOOTED);
@@ -291,7 +291,9 @@ final class RecoveryTest {
         assertThat(harness.state(after, id)).isEqualTo(SandboxState.PAUSED);
         Resumed resumed = after.resume(id, WITH_MEMORY);
         assertThat(resumed.way()).isEqualTo(Resumed.Way.RESTORED);
-        assertThat(harness.world.checks.get()).as("its disk was not unmounted in order").isPositive();
+        assertThat(harness.world.checks.get())
+                .as("its disk was not unmounted in order")
+                .isPositive();
         assertThat(harness.world.instance(id).memory).isEqualTo("thoughts");
     }
 
@@ -307,7 +309,8 @@ final class RecoveryTest {
         SandboxStatus paused = after.find(id).orElseThrow();
         assertThat(paused.state()).isEqualTo(SandboxState.PAUSED);
         assertThat(paused.pause().orElseThrow().memory()).isEqualTo(MemoryKept.NONE);
-        assertThat(last(after, id, SandboxEvent.Type.FELL_BACK).fields().get("problem")).contains("host restarted");
+        assertThat(last(after, id, SandboxEvent.Type.FELL_BACK).fields().get("problem"))
+                .contains("host restarted");
         Resumed resumed = after.resume(id, new ResumeSandbox(NodeHarness.TIMEOUT, true));
         assertThat(resumed.fallback()).hasValueSatisfying(why -> assertThat(why).contains("host restarted"));
         assertThat(harness.world.written(id)).isEqualTo("files;");

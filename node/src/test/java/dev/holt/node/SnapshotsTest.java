@@ -187,7 +187,9 @@ final class SnapshotsTest {
         assertThat(node.snapshots()).isEmpty();
         assertThat(state.resolve("snapshots/snap")).doesNotExist();
         SnapshotBuild build = node.capture(id, request);
-        assertThat(node.capture(id, request)).as("the same request is one build").isEqualTo(build);
+        assertThat(node.capture(id, request))
+                .as("the same request is one build")
+                .isEqualTo(build);
         assertThat(failure(() -> node.capture(id, capture("s1", false))).kind())
                 .as("another with its name")
                 .isEqualTo(NodeException.Kind.UNAVAILABLE);

@@ -25,8 +25,8 @@ final class EnvdFollower implements NodeListener, AutoCloseable {
 
     private final EnvdService envd;
     private final EnvdSandboxes sandboxes;
-    private final ExecutorService thread =
-            Executors.newSingleThreadExecutor(Thread.ofVirtual().name("envd follows").factory());
+    private final ExecutorService thread = Executors.newSingleThreadExecutor(
+            Thread.ofVirtual().name("envd follows").factory());
     /** Of the thread alone: those of which something may be held. */
     private final Map<SandboxId, SandboxState> followed = new HashMap<>();
 

@@ -39,7 +39,6 @@ public final class SnapshotStore {
     /** In a build that is to go when nobody reads it any more. */
     private static final String DELETED = ".deleted";
 
-
     private final Path directory;
     private final Blobs blobs;
     private final Verified verified;

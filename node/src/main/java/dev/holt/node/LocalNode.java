@@ -171,7 +171,7 @@ public final class LocalNode implements Node, AutoCloseable {
     @Override
     public SandboxStatus pause(SandboxId id, boolean keepMemory) {
         requireServing();
-        return transitions.pause(id, keepMemory, "api");
+        return transitions.pause(id, keepMemory, Cause.API);
     }
 
     @Override

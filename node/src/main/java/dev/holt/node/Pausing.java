@@ -45,10 +45,10 @@ final class Pausing {
     /**
      * Pauses a running sandbox.
      *
-     * @param cause for its events: "api", "timeout"
+     * @param cause for its events
      * @throws NodeException CONFLICT when it does not run, UNAVAILABLE when it could not be paused and runs on, or is LOST
      */
-    void pause(Sandbox sandbox, boolean keepMemory, String cause) {
+    void pause(Sandbox sandbox, boolean keepMemory, Cause cause) {
         if (sandbox.phase() != Phase.RUNNING) {
             throw new NodeException(
                     NodeException.Kind.CONFLICT,
@@ -67,8 +67,8 @@ final class Pausing {
                 .entry());
         sandbox.event(
                 SandboxEvent.Type.PAUSING,
-                "the pause began" + (cause.equals("timeout") ? " because its time was over" : ""),
-                Map.of("cause", cause, "memory", kept.wireName()));
+                "the pause began" + (cause.equals(Cause.TIMEOUT) ? " because its time was over" : ""),
+                cause.fields(Map.of("memory", kept.wireName())));
         PauseRecord record;
         try {
             context.taken(StateStep.PAUSE_JOURNAL, sandbox);
@@ -186,7 +186,7 @@ final class Pausing {
                 cause);
     }
 
-    private void finish(Sandbox sandbox, PauseRecord record, String cause, Duration took) {
+    private void finish(Sandbox sandbox, PauseRecord record, Cause cause, Duration took) {
         try {
             free(sandbox, record);
         } catch (RuntimeException e) {
@@ -200,18 +200,18 @@ final class Pausing {
         told(sandbox, record, cause, took);
     }
 
-    private void told(Sandbox sandbox, PauseRecord record, String cause, Duration took) {
+    private void told(Sandbox sandbox, PauseRecord record, Cause cause, Duration took) {
         String memory = record.memory().wireName();
         sandbox.event(
                 SandboxEvent.Type.PAUSED,
-                "paused by " + cause + ", memory kept: " + memory,
-                Map.of("cause", cause, "memory", memory, "milliseconds", Long.toString(took.toMillis())));
-        sandbox.story(LogEntry.Level.INFO, "sandbox paused", Map.of("cause", cause, "memory", memory));
+                "paused by " + cause.words() + ", memory kept: " + memory,
+                cause.fields(Map.of("memory", memory, "milliseconds", Long.toString(took.toMillis()))));
+        sandbox.story(LogEntry.Level.INFO, "sandbox paused", cause.fields(Map.of("memory", memory)));
         sandbox.pauseSucceeded();
     }
 
     /** Finishes a pause that was committed by an earlier try or an earlier daemon. */
-    void finishCommitted(Sandbox sandbox, String cause) {
+    void finishCommitted(Sandbox sandbox, Cause cause) {
         PauseRecord record = sandbox.pauses()
                 .find(sandbox.entry().way().generation())
                 .orElseThrow(() -> new SnapshotFailure("the record of a committed pause is gone"));

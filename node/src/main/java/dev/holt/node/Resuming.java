@@ -12,7 +12,6 @@ import dev.holt.nodeapi.SandboxEvent;
 import dev.holt.nodeapi.SandboxStatus;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -37,8 +36,8 @@ final class Resuming {
         this.comeback = comeback;
     }
 
-    /** Resumes a PAUSED sandbox; {@code cause} is for its events: "api", "traffic on port 8000". */
-    Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, String cause) {
+    /** Resumes a PAUSED sandbox; {@code cause} is for its events. */
+    Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, Cause cause) {
         Pause pause = sandbox.entry()
                 .pause()
                 .orElseThrow(() -> new IllegalStateException("sandbox " + sandbox.id() + " is not paused"));
@@ -55,10 +54,10 @@ final class Resuming {
                 ? List.of(Resumed.Way.RESTORED, Resumed.Way.PREVIOUS, Resumed.Way.BOOTED)
                 : List.of(Resumed.Way.BOOTED, Resumed.Way.PREVIOUS);
         Duration timeout = sandbox.entry().owner().lifecycle().timeout();
-        return back(sandbox, timeout, ways, false, "api");
+        return back(sandbox, timeout, ways, false, Cause.API);
     }
 
-    private Resumed back(Sandbox sandbox, Duration timeout, List<Resumed.Way> ways, boolean inPlace, String cause) {
+    private Resumed back(Sandbox sandbox, Duration timeout, List<Resumed.Way> ways, boolean inPlace, Cause cause) {
         long from = System.nanoTime();
         JournalEntry before = sandbox.entry();
         Optional<Capacity.Promise> kept = sandbox.room();
@@ -76,7 +75,7 @@ final class Resuming {
         }
     }
 
-    private void begin(Sandbox sandbox, String cause) {
+    private void begin(Sandbox sandbox, Cause cause) {
         sandbox.become(sandbox.entry()
                 .with()
                 .phase(
@@ -89,7 +88,7 @@ final class Resuming {
                                 sandbox.entry().generation(),
                                 Transition.Step.BEGUN))
                 .entry());
-        sandbox.event(SandboxEvent.Type.RESUMING, "coming back, asked by " + cause, Map.of("cause", cause));
+        sandbox.event(SandboxEvent.Type.RESUMING, "coming back, asked by " + cause.words(), cause.fields(Map.of()));
     }
 
     /** A container that stands still in the host's memory. */
@@ -118,7 +117,7 @@ final class Resuming {
             Comeback.Outcome outcome,
             Duration timeout,
             JournalEntry before,
-            String cause,
+            Cause cause,
             long from) {
         sandbox.take(outcome.body(), room);
         Instant deadline = context.now().plus(timeout);
@@ -131,8 +130,8 @@ final class Resuming {
         context.parts().steps().taken(StateStep.RESUME_RUNS, sandbox.id());
         Duration took = Duration.ofNanos(System.nanoTime() - from);
         Optional<String> fallback = outcome.fallback().or(() -> told(before, outcome.way()));
-        Map<String, String> fields = new HashMap<>(Map.of(
-                "cause", cause, "way", outcome.way().wireName(), "milliseconds", Long.toString(took.toMillis())));
+        Map<String, String> fields =
+                cause.fields(Map.of("way", outcome.way().wireName(), "milliseconds", Long.toString(took.toMillis())));
         fallback.ifPresent(why -> {
             fields.put("fallback", why);
             sandbox.event(
@@ -143,7 +142,7 @@ final class Resuming {
         boolean lost = before.state() == Phase.LOST;
         sandbox.event(
                 lost ? SandboxEvent.Type.RECOVERED : SandboxEvent.Type.RESUMED,
-                (lost ? "recovered" : "resumed") + " by " + cause + ": "
+                (lost ? "recovered" : "resumed") + " by " + cause.words() + ": "
                         + outcome.way().wireName(),
                 fields);
         sandbox.story(LogEntry.Level.INFO, lost ? "sandbox recovered" : "sandbox resumed", fields);
@@ -186,7 +185,7 @@ final class Resuming {
             JournalEntry before,
             Capacity.Promise room,
             boolean inPlace,
-            String cause,
+            Cause cause,
             RuntimeException failure) {
         boolean overdue = Thread.interrupted();
         if (sandbox.guest().body().isPresent() && (inPlace || sandbox.phase() != Phase.RESUMING)) {
@@ -207,7 +206,7 @@ final class Resuming {
         sandbox.event(
                 SandboxEvent.Type.RESUME_FAILED,
                 "it could not be brought back and stays " + before.state().words(),
-                Map.of("cause", cause, "problem", problem));
+                cause.fields(Map.of("problem", problem)));
         sandbox.story(LogEntry.Level.WARN, "sandbox could not be brought back", Map.of("problem", problem));
         return failure instanceof NodeException
                 ? failure

@@ -59,7 +59,7 @@ final class Transitions {
         this.captures = new Requests<>("capture", context.parts().clock());
     }
 
-    SandboxStatus pause(SandboxId id, boolean keepMemory, String cause) {
+    SandboxStatus pause(SandboxId id, boolean keepMemory, Cause cause) {
         Sandbox sandbox = registry.required(id);
         Phase phase = sandbox.phase();
         if (phase == Phase.PAUSING || phase == Phase.PAUSED || phase == Phase.LOST) {
@@ -75,14 +75,14 @@ final class Transitions {
     void pauseAtDeadline(Sandbox sandbox) {
         sandbox.turns().takeInTime(Duration.ofSeconds(1), () -> {
             if (sandbox.phase() == Phase.RUNNING && sandbox.expired(context.now())) {
-                pausing.pause(sandbox, sandbox.entry().owner().lifecycle().keepMemory(), "timeout");
+                pausing.pause(sandbox, sandbox.entry().owner().lifecycle().keepMemory(), Cause.TIMEOUT);
             }
             return sandbox;
         });
     }
 
     Resumed resume(SandboxId id, ResumeSandbox request) {
-        return resume(registry.required(id), request.timeout(), request.useMemory(), "api");
+        return resume(registry.required(id), request.timeout(), request.useMemory(), Cause.API);
     }
 
     Resumed wake(SandboxId id, int port) {
@@ -95,10 +95,10 @@ final class Transitions {
             throw conflict(sandbox, "is not resumed by traffic");
         }
         Duration timeout = lifecycle.timeout().compareTo(SHORTEST_WAKE) < 0 ? SHORTEST_WAKE : lifecycle.timeout();
-        return resume(sandbox, timeout, true, "traffic on port " + port);
+        return resume(sandbox, timeout, true, Cause.traffic(port));
     }
 
-    private Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, String cause) {
+    private Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, Cause cause) {
         SandboxId id = sandbox.id();
         if (sandbox.phase() == Phase.RUNNING || sandbox.phase() == Phase.CAPTURING) {
             SandboxStatus status = extended(sandbox, timeout);
@@ -129,7 +129,7 @@ final class Transitions {
     }
 
     /** Under the lock: what was going on before is over. */
-    private Resumed resumeNow(Sandbox sandbox, Duration timeout, boolean useMemory, String cause) {
+    private Resumed resumeNow(Sandbox sandbox, Duration timeout, boolean useMemory, Cause cause) {
         return switch (sandbox.phase()) {
             case RUNNING -> new Resumed(later(sandbox, timeout), Resumed.Way.RAN, Optional.empty());
             case PAUSED -> {

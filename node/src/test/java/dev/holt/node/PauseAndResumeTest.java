@@ -459,7 +459,9 @@ final class PauseAndResumeTest {
         node.pause(open, true);
         Resumed woken = node.wake(open, 8000);
         assertThat(woken.sandbox().deadline()).isEqualTo(harness.clock.instant().plusSeconds(300));
-        assertThat(last(node, open, SandboxEvent.Type.RESUMED).fields()).containsEntry("cause", "traffic on port 8000");
+        assertThat(last(node, open, SandboxEvent.Type.RESUMED).fields())
+                .containsEntry("cause", "traffic")
+                .containsEntry("port", "8000");
     }
 
     @Test

@@ -128,9 +128,9 @@ final class Ends {
                 if (!sandbox.guest().isBody(body)) {
                     return false;
                 }
-                log.warn("sandbox {} ended by itself", sandbox.id());
                 return switch (sandbox.phase()) {
                     case RUNNING -> {
+                        log.warn("sandbox {} ended by itself", sandbox.id());
                         if (sandbox.entry().generation() == 0) {
                             yield true;
                         }
@@ -138,6 +138,7 @@ final class Ends {
                         yield false;
                     }
                     case PAUSED -> {
+                        log.warn("what stood still of sandbox {} ended by itself", sandbox.id());
                         forgetMemory(sandbox, "what stood still of it in the host's memory has ended");
                         yield false;
                     }

@@ -107,7 +107,8 @@ def test_lifecycle_without_memory_and_without_traffic(runtime):
     sandbox = made["sandboxID"]
     try:
         detail = lambda: control("GET", f"/sandboxes/{sandbox}").json()
-        eventually("paused", lambda: detail()["state"] == "paused", 60)
+        # E2B's word is the same while it is being paused and afterwards.
+        eventually("paused", lambda: detail()["holt"]["state"] == "paused", 60)
         assert detail()["pauseMode"] == "filesystem"
         answer = at_edge(f"http://8000-{sandbox}.example.com/")
         assert answer.status_code == 502

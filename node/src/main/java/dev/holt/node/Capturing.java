@@ -1,8 +1,5 @@
 package dev.holt.node;
 
-import dev.holt.node.guest.GuestFailure;
-import dev.holt.node.image.ImageFailure;
-import dev.holt.node.process.CommandFailure;
 import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.snapshot.FileSum;
 import dev.holt.node.snapshot.MemoryImage;
@@ -53,14 +50,16 @@ final class Capturing {
                     : paused(sandbox, build, request.keepMemory());
             SnapshotBuild told = commit(sandbox, request, build, taken);
             sandbox.event(
-                    SandboxEvent.Type.SNAPSHOT_CREATED,
+                    request.passing() ? SandboxEvent.Type.FORKED : SandboxEvent.Type.SNAPSHOT_CREATED,
                     request.passing() ? "captured for forks" : "a snapshot was made of it",
                     Map.of(
                             "snapshot", request.buildId(),
                             "memory", told.memory().wireName(),
                             "milliseconds", Long.toString(told.stood().toMillis())));
             return told;
-        } catch (SnapshotFailure | ImageFailure | RuntimeFailure | GuestFailure | CommandFailure e) {
+        } catch (NodeException e) {
+            throw e;
+        } catch (RuntimeException e) {
             boolean overdue = Thread.interrupted();
             String problem = (overdue ? "it took longer than it may: " : "") + e.getMessage();
             sandbox.event(
@@ -94,14 +93,14 @@ final class Capturing {
                         Phase.CAPTURING,
                         new Transition(Phase.RUNNING, context.now().plus(limit), 0, Transition.Step.BEGUN))
                 .entry());
-        Sandbox.Body body = sandbox.running();
+        Body body = sandbox.guest().running();
         long from = System.nanoTime();
         RuntimeException failure = null;
         try {
             context.taken(StateStep.CAPTURE_JOURNAL, sandbox);
             body.agent().sync();
             if (memory) {
-                sandbox.hold(); // a checkpoint breaks connections; merely standing still breaks none
+                sandbox.guest().hold(); // a checkpoint breaks connections; merely standing still breaks none
             }
             context.taken(StateStep.CAPTURE_HELD, sandbox);
             from = System.nanoTime();
@@ -113,7 +112,7 @@ final class Capturing {
             context.taken(StateStep.CAPTURE_STANDS, sandbox);
             if (memory) {
                 body.instance().checkpoint(build.memory(), limit);
-                sandbox.breakConnections();
+                sandbox.guest().breakConnections();
             }
             context.taken(StateStep.CAPTURE_MEMORY, sandbox);
             sandbox.root().sync();
@@ -144,7 +143,7 @@ final class Capturing {
         return new Taken(memory, Optional.empty(), stood);
     }
 
-    private void goOn(Sandbox sandbox, Sandbox.Body body, boolean memory) {
+    private void goOn(Sandbox sandbox, Body body, boolean memory) {
         if (!body.instance().alive()) {
             throw new RuntimeFailure("what ran of sandbox " + sandbox.id() + " has ended");
         }
@@ -154,7 +153,7 @@ final class Capturing {
             body.instance().thaw();
         }
         sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
-        sandbox.reconnect();
+        sandbox.guest().reconnect();
     }
 
     /** Of one that is paused nothing moves: its memory image is shared, its disk copied. */

@@ -76,7 +76,7 @@ final class ColdStart {
                     kind.resources(),
                     Optional.empty(),
                     origin.snapshot().isPresent());
-            Sandbox.Body body = up(order, kind, origin, taken);
+            Body body = up(order, kind, origin, taken);
             leases.add(body.held());
 
             JournalEntry entry = JournalEntry.warm(
@@ -118,7 +118,7 @@ final class ColdStart {
                                 layer -> GuestFiles.write(layer, id, nameservers)));
     }
 
-    private Sandbox.Body up(Launch.Order order, SandboxKind kind, Origin origin, Steps taken) {
+    private Body up(Launch.Order order, SandboxKind kind, Origin origin, Steps taken) {
         if (!origin.memory()) {
             return launch.boot(order, taken);
         }
@@ -159,7 +159,7 @@ final class ColdStart {
             TemplateImage image,
             RootFileSystem root,
             boolean guestMemoryIsOwn,
-            Optional<Sandbox.Body> body,
+            Optional<Body> body,
             Optional<Capacity.Promise> room) {
         return new Sandbox(
                 new Sandbox.Frame(

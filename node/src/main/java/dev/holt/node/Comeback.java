@@ -41,7 +41,7 @@ final class Comeback {
      *
      * @param fallback what better way there was, and why it did not work
      */
-    record Outcome(Sandbox.Body body, Resumed.Way way, Optional<String> fallback) {}
+    record Outcome(Body body, Resumed.Way way, Optional<String> fallback) {}
 
     /** Why a way did not work: the next may. Whatever else fails has nothing to do with what is kept, and would fail again. */
     private static final class NoWay extends Exception {
@@ -57,7 +57,7 @@ final class Comeback {
         List<String> problems = new ArrayList<>();
         for (Resumed.Way way : ways) {
             try {
-                Optional<Sandbox.Body> body = attempt(sandbox, way);
+                Optional<Body> body = attempt(sandbox, way);
                 if (body.isPresent()) {
                     return new Outcome(
                             body.get(),
@@ -79,7 +79,7 @@ final class Comeback {
     }
 
     /** Empty when there is no such way. */
-    private Optional<Sandbox.Body> attempt(Sandbox sandbox, Resumed.Way way) throws NoWay {
+    private Optional<Body> attempt(Sandbox sandbox, Resumed.Way way) throws NoWay {
         try {
             return switch (way) {
                 case RESTORED -> restored(sandbox);
@@ -99,7 +99,7 @@ final class Comeback {
 
     // ---- from the memory image --------------------------------------------------------------------------------------
 
-    private Optional<Sandbox.Body> restored(Sandbox sandbox) throws NoWay {
+    private Optional<Body> restored(Sandbox sandbox) throws NoWay {
         Optional<PauseRecord> record = record(sandbox);
         return record.isPresent() && record.get().memory() == MemoryKept.DISK
                 ? Optional.of(restored(sandbox, record.get()))
@@ -119,7 +119,7 @@ final class Comeback {
         return record;
     }
 
-    private Sandbox.Body restored(Sandbox sandbox, PauseRecord record) {
+    private Body restored(Sandbox sandbox, PauseRecord record) {
         sandbox.pauses().verifyMemory(record, context.verified());
         requirePrograms(record.image().orElseThrow());
         if (record.disk().isPresent()) {
@@ -181,7 +181,7 @@ final class Comeback {
     /** Ends what came back and could not be made to count; what it wrote until then makes the memory image useless. */
     void giveUp(Sandbox sandbox) {
         try {
-            sandbox.endBody();
+            sandbox.guest().end();
             sandbox.root().unmount();
             Optional<PauseRecord> record = record(sandbox);
             if (record.isPresent()) {
@@ -206,7 +206,7 @@ final class Comeback {
 
     // ---- from the pause before --------------------------------------------------------------------------------------
 
-    private Optional<Sandbox.Body> previous(Sandbox sandbox) throws NoWay {
+    private Optional<Body> previous(Sandbox sandbox) throws NoWay {
         int generation = sandbox.entry().generation();
         Optional<PauseRecord> earlier = sandbox.pauses()
                 .newestBefore(sandbox.entry().pause().isPresent() ? generation : generation + 1)
@@ -224,7 +224,7 @@ final class Comeback {
         sandbox.root().swap(copy);
         Run run = new Run(sandbox);
         try {
-            Sandbox.Body body = run.restore(record);
+            Body body = run.restore(record);
             keepNewest(sandbox, record);
             return Optional.of(body);
         } catch (RuntimeException e) {
@@ -249,7 +249,7 @@ final class Comeback {
 
     // ---- from the file system ---------------------------------------------------------------------------------------
 
-    private Sandbox.Body booted(Sandbox sandbox) {
+    private Body booted(Sandbox sandbox) {
         if (!sandbox.root().mounted() && !atRestAsPaused(sandbox)) {
             sandbox.root().unmount();
             sandbox.root().check().ifPresent(repair -> log.warn("the disk of sandbox {} was {}", sandbox.id(), repair));
@@ -286,13 +286,15 @@ final class Comeback {
     private final class Run implements Launch.Progress {
         private final Sandbox sandbox;
         private boolean guestRan;
+        private Optional<AgentToken> known = Optional.empty();
 
         Run(Sandbox sandbox) {
             this.sandbox = sandbox;
         }
 
-        Sandbox.Body restore(PauseRecord record) {
+        Body restore(PauseRecord record) {
             MemoryImage image = record.image().orElseThrow();
+            known = Optional.of(image.token());
             open();
             return launch.restore(
                     order(),
@@ -302,7 +304,7 @@ final class Comeback {
                     this);
         }
 
-        Sandbox.Body boot() {
+        Body boot() {
             open();
             return launch.boot(order(), this);
         }
@@ -328,8 +330,7 @@ final class Comeback {
         public void slot(Slot slot, AgentToken token) {
             sandbox.note(sandbox.entry()
                     .with()
-                    .instance(context.bootId(), slot.number(), context.addresses(), token)
-                    .step(Transition.Step.STARTED)
+                    .starting(context.bootId(), slot.number(), context.addresses(), token, known)
                     .entry());
             context.taken(StateStep.RESUME_SLOT, sandbox);
         }

@@ -47,8 +47,8 @@ final class Duties {
 
     void look(Instant now) {
         for (Sandbox sandbox : registry.all()) {
-            if (sandbox.busy()) {
-                sandbox.endOverdue(now);
+            if (sandbox.turns().busy()) {
+                sandbox.turns().endOverdue(now);
             } else {
                 look(sandbox, now);
             }
@@ -64,7 +64,7 @@ final class Duties {
 
     private void look(Sandbox sandbox, Instant now) {
         if (sandbox.isUnwritten()) {
-            sandbox.whenFree(sandbox::writeUnwritten);
+            sandbox.turns().whenFree(sandbox::writeUnwritten);
         }
         switch (sandbox.phase()) {
             case RUNNING -> {
@@ -121,7 +121,7 @@ final class Duties {
         try {
             transitions.pauseAtDeadline(sandbox);
         } catch (NodeException e) {
-            sandbox.whenFree(() -> {
+            sandbox.turns().whenFree(() -> {
                 if (sandbox.phase() == Phase.RUNNING && sandbox.expired(context.now())) {
                     Instant next = sandbox.pauseFailed(context.now(), SHORTEST_EXTENSION, LONGEST_EXTENSION);
                     log.warn(
@@ -143,11 +143,11 @@ final class Duties {
 
     private void finishPause(Sandbox sandbox) {
         try {
-            sandbox.whenFree(() -> {
+            sandbox.turns().whenFree(() -> {
                 boolean committed = sandbox.phase() == Phase.PAUSING
                         && sandbox.entry().way().step() == Transition.Step.COMMITTED;
                 if (committed) {
-                    pausing.finishCommitted(sandbox, "reaper");
+                    pausing.finishCommitted(sandbox, Cause.REAPER);
                 }
             });
         } finally {

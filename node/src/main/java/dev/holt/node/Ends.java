@@ -92,7 +92,8 @@ final class Ends {
      * @param warm takes a sandbox that is nobody's out of where it waits; false when somebody else has it
      */
     void watch(Sandbox sandbox, Predicate<Sandbox> warm) {
-        sandbox.body()
+        sandbox.guest()
+                .body()
                 .ifPresent(body -> Thread.ofVirtual()
                         .name("end of " + sandbox.id())
                         .start(() -> {
@@ -108,8 +109,8 @@ final class Ends {
                         }));
     }
 
-    private void ended(Sandbox sandbox, Sandbox.Body body, Predicate<Sandbox> warm) {
-        if (stopped || !sandbox.isBody(body)) {
+    private void ended(Sandbox sandbox, Body body, Predicate<Sandbox> warm) {
+        if (stopped || !sandbox.guest().isBody(body)) {
             return;
         }
         if (sandbox.entry().claim().isPresent()) {
@@ -121,15 +122,15 @@ final class Ends {
     }
 
     /** What ran of a sandbox has ended and nobody wanted it to. */
-    private void gone(Sandbox sandbox, Sandbox.Body body) {
+    private void gone(Sandbox sandbox, Body body) {
         try {
-            boolean crashed = sandbox.exclusively(Duration.ofDays(1), () -> {
-                if (!sandbox.isBody(body)) {
+            boolean crashed = sandbox.turns().take(Duration.ofDays(1), () -> {
+                if (!sandbox.guest().isBody(body)) {
                     return false;
                 }
-                log.warn("sandbox {} ended by itself", sandbox.id());
                 return switch (sandbox.phase()) {
                     case RUNNING -> {
+                        log.warn("sandbox {} ended by itself", sandbox.id());
                         if (sandbox.entry().generation() == 0) {
                             yield true;
                         }
@@ -137,6 +138,7 @@ final class Ends {
                         yield false;
                     }
                     case PAUSED -> {
+                        log.warn("what stood still of sandbox {} ended by itself", sandbox.id());
                         forgetMemory(sandbox, "what stood still of it in the host's memory has ended");
                         yield false;
                     }
@@ -144,7 +146,7 @@ final class Ends {
                 };
             });
             if (crashed) {
-                end(sandbox, EndReason.CRASHED, still -> still.isBody(body));
+                end(sandbox, EndReason.CRASHED, still -> still.guest().isBody(body));
             }
         } catch (RuntimeException e) {
             log.error("sandbox {} has ended and could not be cleaned up, will try again", sandbox.id(), e);
@@ -155,7 +157,7 @@ final class Ends {
     private void forgetMemory(Sandbox sandbox, String problem) {
         Pause pause = sandbox.entry().pause().orElseThrow();
         try {
-            sandbox.endBody();
+            sandbox.guest().end();
             sandbox.root().unmount();
         } catch (ImageFailure e) {
             log.error("the disk of sandbox {} is still mounted", sandbox.id(), e);

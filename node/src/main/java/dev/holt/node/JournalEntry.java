@@ -258,22 +258,22 @@ record JournalEntry(
             return this;
         }
 
-        /** Its instance is another, or there is none. */
-        Changes instance(String boot, int number, String block, AgentToken its) {
+        /**
+         * Its instance is another, which is about to be started.
+         *
+         * @param known what a restored guest takes for its token until it is told its own
+         */
+        Changes starting(String boot, int number, String block, AgentToken its, Optional<AgentToken> known) {
             bootId = boot;
             slot = number;
             addresses = block;
             token = its;
+            transition = transition.map(way -> way.started(known));
             return this;
         }
 
         Changes noInstance() {
             slot = NO_SLOT;
-            return this;
-        }
-
-        Changes token(AgentToken its) {
-            token = its;
             return this;
         }
 

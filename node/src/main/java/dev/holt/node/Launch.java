@@ -76,7 +76,7 @@ final class Launch {
      *
      * @throws NodeException UNAVAILABLE when its agent does not answer in time
      */
-    Sandbox.Body boot(Order order, Progress progress) {
+    Body boot(Order order, Progress progress) {
         AgentToken token = AgentToken.random(context.random());
         try (Leases leases = new Leases()) {
             Slot slot = slot(order, leases);
@@ -101,7 +101,7 @@ final class Launch {
                 agent.identify(order.id().value(), Instant.EPOCH, new byte[0]);
             }
             progress.agent();
-            return new Sandbox.Body(instance, slot, agent, token, leases.keep());
+            return new Body(instance, slot, agent, token, leases.keep());
         }
     }
 
@@ -113,7 +113,7 @@ final class Launch {
      * @param limit how long the engine may take
      * @throws NodeException UNAVAILABLE when its agent does not answer in time
      */
-    Sandbox.Body restore(Order order, MemoryImage image, Path files, Duration limit, Progress progress) {
+    Body restore(Order order, MemoryImage image, Path files, Duration limit, Progress progress) {
         AgentToken token = AgentToken.random(context.random());
         try (Leases leases = new Leases()) {
             Slot slot = slot(order, leases);
@@ -125,21 +125,21 @@ final class Launch {
                     order.runtime().restore(spec(order, slot, Path.of(image.agent()), Map.of(), bound), files, limit);
             leases.add((Lease) instance::close);
             progress.instance();
-            Sandbox.Body body = identified(order, slot, image, token, instance, leases);
+            Body body = identified(order, slot, image, token, instance, leases);
             progress.agent();
             return body.with(leases.keep());
         }
     }
 
     /** A restored guest knows an old token and the random numbers of its twins. Its clock is the host's, with every runtime that there is. */
-    private Sandbox.Body identified(
+    private Body identified(
             Order order, Slot slot, MemoryImage image, AgentToken token, RuntimeInstance instance, Leases leases) {
         byte[] entropy = new byte[ENTROPY_BYTES];
         context.random().nextBytes(entropy);
         GuestAgent agent = agent(order, slot, image.token(), leases);
         await(order.id(), agent, instance, context.config().limits().startTimeout());
         agent.identify(order.renamed() ? order.id().value() : "", Instant.EPOCH, entropy, token);
-        return new Sandbox.Body(instance, slot, agent, token, leases);
+        return new Body(instance, slot, agent, token, leases);
     }
 
     private Slot slot(Order order, Leases leases) {

@@ -181,7 +181,7 @@ public final class LocalNode implements Node, AutoCloseable {
     @Override
     public SandboxStatus pause(SandboxId id, boolean keepMemory) {
         requireServing();
-        return transitions.pause(id, keepMemory, "api");
+        return transitions.pause(id, keepMemory, Cause.API);
     }
 
     @Override
@@ -254,7 +254,7 @@ public final class LocalNode implements Node, AutoCloseable {
 
     /** Where the envd service finds these sandboxes. */
     public EnvdSandboxes envdSandboxes() {
-        return id -> registry.any(id).flatMap(Sandbox::envd);
+        return id -> registry.any(id).flatMap(sandbox -> sandbox.guest().envd());
     }
 
     /** Where the interpreter service finds these sandboxes. */
@@ -314,9 +314,9 @@ public final class LocalNode implements Node, AutoCloseable {
     public Socket open(SandboxId id, int port) throws IOException {
         Sandbox sandbox = registry.required(id);
         if (sandbox.phase() == Phase.CAPTURING) {
-            sandbox.exclusively(CAPTURE_PATIENCE, () -> sandbox); // it goes on in a moment
+            sandbox.turns().take(CAPTURE_PATIENCE, () -> sandbox); // it goes on in a moment
         }
-        return sandbox.connect(port);
+        return sandbox.guest().connect(port);
     }
 
     @Override
@@ -364,11 +364,16 @@ public final class LocalNode implements Node, AutoCloseable {
                             still -> still.phase() == Phase.RUNNING || still.phase() == Phase.ENDING));
         }
         context.background().close();
-        registry.all().forEach(Sandbox::leave);
+        registry.all().forEach(sandbox -> sandbox.guest().leave());
         context.parts().pools().forEach(Pool::close);
         context.slots().close();
         context.parts().slots().close();
         context.listeners().close();
+    }
+
+    /** Whether a kill waits for something to give way; for tests. */
+    boolean isEndWanted(SandboxId id) {
+        return registry.any(id).map(sandbox -> sandbox.turns().endWanted()).orElse(false);
     }
 
     /** Lets creates end, refuses new ones, and from then on ends, samples and notices nothing by itself. */

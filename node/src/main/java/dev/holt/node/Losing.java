@@ -23,7 +23,7 @@ final class Losing {
     /** Frees whatever of it runs or is mounted and keeps the rest; what can't be freed now is by the next recover, kill or start. */
     void lose(Sandbox sandbox, String problem) {
         try {
-            sandbox.endBody();
+            sandbox.guest().end();
             sandbox.root().unmount();
         } catch (RuntimeFailure | ImageFailure | SnapshotFailure e) {
             log.error("something of the lost sandbox {} is still there", sandbox.id(), e);

@@ -66,7 +66,7 @@ record NodeContext(
     /** A step of a flow was taken: gives way to whoever wants to end the sandbox. */
     void taken(FlowStep step, Sandbox sandbox) {
         parts.steps().taken(step, sandbox.id());
-        if (sandbox.endWanted()) {
+        if (sandbox.turns().endWanted()) {
             throw killed(sandbox.id());
         }
     }

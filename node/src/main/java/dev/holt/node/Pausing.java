@@ -1,8 +1,5 @@
 package dev.holt.node;
 
-import dev.holt.node.guest.GuestFailure;
-import dev.holt.node.image.ImageFailure;
-import dev.holt.node.process.CommandFailure;
 import dev.holt.node.runtime.BoundFiles;
 import dev.holt.node.runtime.InstanceSpec;
 import dev.holt.node.runtime.RuntimeCapabilities;
@@ -48,10 +45,10 @@ final class Pausing {
     /**
      * Pauses a running sandbox.
      *
-     * @param cause for its events: "api", "timeout"
+     * @param cause for its events
      * @throws NodeException CONFLICT when it does not run, UNAVAILABLE when it could not be paused and runs on, or is LOST
      */
-    void pause(Sandbox sandbox, boolean keepMemory, String cause) {
+    void pause(Sandbox sandbox, boolean keepMemory, Cause cause) {
         if (sandbox.phase() != Phase.RUNNING) {
             throw new NodeException(
                     NodeException.Kind.CONFLICT,
@@ -70,8 +67,8 @@ final class Pausing {
                 .entry());
         sandbox.event(
                 SandboxEvent.Type.PAUSING,
-                "the pause began" + (cause.equals("timeout") ? " because its time was over" : ""),
-                Map.of("cause", cause, "memory", kept.wireName()));
+                "the pause began" + (cause.equals(Cause.TIMEOUT) ? " because its time was over" : ""),
+                cause.fields(Map.of("memory", kept.wireName())));
         PauseRecord record;
         try {
             context.taken(StateStep.PAUSE_JOURNAL, sandbox);
@@ -94,8 +91,8 @@ final class Pausing {
 
     /** Everything that can fail: when it returns the pause is durable. */
     private PauseRecord write(Sandbox sandbox, int generation, MemoryKept kept, Duration limit) {
-        Sandbox.Body body = sandbox.running();
-        sandbox.cutOff("sandbox " + sandbox.id() + " is paused");
+        Body body = sandbox.guest().running();
+        sandbox.guest().cutOff("sandbox " + sandbox.id() + " is paused");
         context.taken(StateStep.PAUSE_CUT, sandbox);
 
         if (kept == MemoryKept.DISK) {
@@ -158,13 +155,13 @@ final class Pausing {
         String problem =
                 overdue ? "it took longer than it may: " + cause.getMessage() : String.valueOf(cause.getMessage());
         try {
-            Sandbox.Body body = sandbox.running();
+            Body body = sandbox.guest().running();
             if (!body.instance().alive()) {
                 throw new RuntimeFailure("what ran has ended");
             }
             body.instance().thaw();
             body.instance().proceed(PROCEED_LIMIT);
-            sandbox.reconnect();
+            sandbox.guest().reconnect();
             sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
             sandbox.pauses().remove(generation);
         } catch (SnapshotFailure e) {
@@ -189,10 +186,10 @@ final class Pausing {
                 cause);
     }
 
-    private void finish(Sandbox sandbox, PauseRecord record, String cause, Duration took) {
+    private void finish(Sandbox sandbox, PauseRecord record, Cause cause, Duration took) {
         try {
             free(sandbox, record);
-        } catch (RuntimeFailure | ImageFailure | CommandFailure | SnapshotFailure | GuestFailure e) {
+        } catch (RuntimeException e) {
             log.warn("sandbox {} is paused, what ran of it can't be freed yet, will try again", sandbox.id(), e);
             throw new NodeException(
                     NodeException.Kind.UNAVAILABLE,
@@ -203,18 +200,18 @@ final class Pausing {
         told(sandbox, record, cause, took);
     }
 
-    private void told(Sandbox sandbox, PauseRecord record, String cause, Duration took) {
+    private void told(Sandbox sandbox, PauseRecord record, Cause cause, Duration took) {
         String memory = record.memory().wireName();
         sandbox.event(
                 SandboxEvent.Type.PAUSED,
-                "paused by " + cause + ", memory kept: " + memory,
-                Map.of("cause", cause, "memory", memory, "milliseconds", Long.toString(took.toMillis())));
-        sandbox.story(LogEntry.Level.INFO, "sandbox paused", Map.of("cause", cause, "memory", memory));
+                "paused by " + cause.words() + ", memory kept: " + memory,
+                cause.fields(Map.of("memory", memory, "milliseconds", Long.toString(took.toMillis()))));
+        sandbox.story(LogEntry.Level.INFO, "sandbox paused", cause.fields(Map.of("memory", memory)));
         sandbox.pauseSucceeded();
     }
 
     /** Finishes a pause that was committed by an earlier try or an earlier daemon. */
-    void finishCommitted(Sandbox sandbox, String cause) {
+    void finishCommitted(Sandbox sandbox, Cause cause) {
         PauseRecord record = sandbox.pauses()
                 .find(sandbox.entry().way().generation())
                 .orElseThrow(() -> new SnapshotFailure("the record of a committed pause is gone"));
@@ -228,14 +225,14 @@ final class Pausing {
      */
     void free(Sandbox sandbox, PauseRecord committed) {
         PauseRecord record = committed;
-        sandbox.note(sandbox.entry().with().step(Transition.Step.COMMITTED).entry());
+        sandbox.settle(sandbox.entry().with().step(Transition.Step.COMMITTED).entry());
         context.parts().steps().taken(StateStep.PAUSE_COMMITTED, sandbox.id());
         Pause pause = new Pause(record.since(), record.memory());
         if (record.memory() == MemoryKept.HOST) {
             sandbox.room().ifPresent(Capacity.Promise::rest);
         } else {
             context.parts().steps().taken(StateStep.PAUSE_COMMIT_JOURNAL, sandbox.id());
-            sandbox.endBody();
+            sandbox.guest().end();
             sandbox.giveRoomBack();
             context.parts().steps().taken(StateStep.PAUSE_INSTANCE_GONE, sandbox.id());
             sandbox.root().unmount();
@@ -276,7 +273,7 @@ final class Pausing {
      * on and the next one is damaged. Ahead of need, some time after the pause: a resume that comes before goes without.
      */
     void keepCopy(Sandbox sandbox) {
-        sandbox.whenFree(() -> {
+        sandbox.turns().whenFree(() -> {
             if (sandbox.phase() == Phase.PAUSED) {
                 sandbox.pauses()
                         .find(sandbox.entry().generation())

@@ -1,7 +1,6 @@
 package dev.holt.node;
 
 import dev.holt.node.guest.GuestAgent;
-import dev.holt.node.image.ImageFailure;
 import dev.holt.node.network.Slot;
 import dev.holt.node.pool.Lease;
 import dev.holt.node.pool.Leases;
@@ -121,7 +120,7 @@ final class Recovery {
 
     private Sandbox adopt(Findings found) {
         JournalEntry entry = found.entry();
-        Optional<Sandbox.Body> body = runs(found) ? Optional.of(body(found)) : Optional.empty();
+        Optional<Body> body = runs(found) ? Optional.of(body(found)) : Optional.empty();
         Optional<Capacity.Promise> room = body.isPresent() && entry.claim().isPresent()
                 ? Optional.of(context.capacity().adopt(entry.kind().resources()))
                 : Optional.empty();
@@ -135,15 +134,11 @@ final class Recovery {
                         .orElse(false),
                 body,
                 room);
-        try {
-            settling.settle(sandbox, found);
-        } catch (ImageFailure e) {
-            log.error("sandbox {} could not be put in order", entry.id(), e);
-        }
+        settling.settle(sandbox, found);
         return sandbox;
     }
 
-    private Sandbox.Body body(Findings found) {
+    private Body body(Findings found) {
         JournalEntry entry = found.entry();
         RuntimeInstance instance = found.instance().orElseThrow();
         Leases held = new Leases();
@@ -156,6 +151,6 @@ final class Recovery {
                         found.runtime().orElseThrow().capabilities(),
                         found.root().orElseThrow().path()));
         held.add((Lease) agent::close);
-        return new Sandbox.Body(instance, slot, agent, entry.token(), held);
+        return new Body(instance, slot, agent, entry.token(), held);
     }
 }

@@ -1,10 +1,6 @@
 package dev.holt.node;
 
 import dev.holt.node.guest.GuestFailure;
-import dev.holt.node.image.ImageFailure;
-import dev.holt.node.network.NetworkFailure;
-import dev.holt.node.process.CommandFailure;
-import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.snapshot.PauseRecord;
 import dev.holt.node.snapshot.SnapshotFailure;
 import dev.holt.nodeapi.LogEntry;
@@ -14,10 +10,8 @@ import dev.holt.nodeapi.Pause;
 import dev.holt.nodeapi.Resumed;
 import dev.holt.nodeapi.SandboxEvent;
 import dev.holt.nodeapi.SandboxStatus;
-import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,8 +36,8 @@ final class Resuming {
         this.comeback = comeback;
     }
 
-    /** Resumes a PAUSED sandbox; {@code cause} is for its events: "api", "traffic on port 8000". */
-    Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, String cause) {
+    /** Resumes a PAUSED sandbox; {@code cause} is for its events. */
+    Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, Cause cause) {
         Pause pause = sandbox.entry()
                 .pause()
                 .orElseThrow(() -> new IllegalStateException("sandbox " + sandbox.id() + " is not paused"));
@@ -60,10 +54,10 @@ final class Resuming {
                 ? List.of(Resumed.Way.RESTORED, Resumed.Way.PREVIOUS, Resumed.Way.BOOTED)
                 : List.of(Resumed.Way.BOOTED, Resumed.Way.PREVIOUS);
         Duration timeout = sandbox.entry().owner().lifecycle().timeout();
-        return back(sandbox, timeout, ways, false, "api");
+        return back(sandbox, timeout, ways, false, Cause.API);
     }
 
-    private Resumed back(Sandbox sandbox, Duration timeout, List<Resumed.Way> ways, boolean inPlace, String cause) {
+    private Resumed back(Sandbox sandbox, Duration timeout, List<Resumed.Way> ways, boolean inPlace, Cause cause) {
         long from = System.nanoTime();
         JournalEntry before = sandbox.entry();
         Optional<Capacity.Promise> kept = sandbox.room();
@@ -81,7 +75,7 @@ final class Resuming {
         }
     }
 
-    private void begin(Sandbox sandbox, String cause) {
+    private void begin(Sandbox sandbox, Cause cause) {
         sandbox.become(sandbox.entry()
                 .with()
                 .phase(
@@ -94,18 +88,18 @@ final class Resuming {
                                 sandbox.entry().generation(),
                                 Transition.Step.BEGUN))
                 .entry());
-        sandbox.event(SandboxEvent.Type.RESUMING, "coming back, asked by " + cause, Map.of("cause", cause));
+        sandbox.event(SandboxEvent.Type.RESUMING, "coming back, asked by " + cause.words(), cause.fields(Map.of()));
     }
 
     /** A container that stands still in the host's memory. */
     private Comeback.Outcome thaw(Sandbox sandbox) {
-        Sandbox.Body body = sandbox.running();
+        Body body = sandbox.guest().running();
         body.instance().thaw();
-        sandbox.reconnect();
+        sandbox.guest().reconnect();
         try {
             body.agent().awaitReady(THAW_PATIENCE);
         } catch (GuestFailure e) {
-            sandbox.stopTraffic();
+            sandbox.guest().stopTraffic();
             body.instance().freeze();
             throw e;
         }
@@ -113,7 +107,7 @@ final class Resuming {
     }
 
     private Comeback.Outcome fresh(Sandbox sandbox, List<Resumed.Way> ways) {
-        sandbox.endBody(); // one that stands still and is not to be used
+        sandbox.guest().end(); // one that stands still and is not to be used
         return comeback.run(sandbox, ways);
     }
 
@@ -123,7 +117,7 @@ final class Resuming {
             Comeback.Outcome outcome,
             Duration timeout,
             JournalEntry before,
-            String cause,
+            Cause cause,
             long from) {
         sandbox.take(outcome.body(), room);
         Instant deadline = context.now().plus(timeout);
@@ -136,8 +130,8 @@ final class Resuming {
         context.parts().steps().taken(StateStep.RESUME_RUNS, sandbox.id());
         Duration took = Duration.ofNanos(System.nanoTime() - from);
         Optional<String> fallback = outcome.fallback().or(() -> told(before, outcome.way()));
-        Map<String, String> fields = new HashMap<>(Map.of(
-                "cause", cause, "way", outcome.way().wireName(), "milliseconds", Long.toString(took.toMillis())));
+        Map<String, String> fields =
+                cause.fields(Map.of("way", outcome.way().wireName(), "milliseconds", Long.toString(took.toMillis())));
         fallback.ifPresent(why -> {
             fields.put("fallback", why);
             sandbox.event(
@@ -148,7 +142,7 @@ final class Resuming {
         boolean lost = before.state() == Phase.LOST;
         sandbox.event(
                 lost ? SandboxEvent.Type.RECOVERED : SandboxEvent.Type.RESUMED,
-                (lost ? "recovered" : "resumed") + " by " + cause + ": "
+                (lost ? "recovered" : "resumed") + " by " + cause.words() + ": "
                         + outcome.way().wireName(),
                 fields);
         sandbox.story(LogEntry.Level.INFO, lost ? "sandbox recovered" : "sandbox resumed", fields);
@@ -167,7 +161,7 @@ final class Resuming {
     /** A memory image without a copy of the disk that matches it is of no use once the disk is written to. */
     private void tidy(Sandbox sandbox) {
         context.background()
-                .execute(() -> sandbox.whenFree(() -> {
+                .execute(() -> sandbox.turns().whenFree(() -> {
                     try {
                         if (sandbox.phase() == Phase.RUNNING) {
                             Optional<PauseRecord> last = sandbox.pauses()
@@ -191,15 +185,15 @@ final class Resuming {
             JournalEntry before,
             Capacity.Promise room,
             boolean inPlace,
-            String cause,
+            Cause cause,
             RuntimeException failure) {
         boolean overdue = Thread.interrupted();
-        if (sandbox.body().isPresent() && (inPlace || sandbox.phase() != Phase.RESUMING)) {
-            sandbox.stopTraffic();
-            sandbox.running().instance().freeze();
+        if (sandbox.guest().body().isPresent() && (inPlace || sandbox.phase() != Phase.RESUMING)) {
+            sandbox.guest().stopTraffic();
+            sandbox.guest().running().instance().freeze();
             room.rest();
         } else {
-            if (sandbox.body().isPresent()) {
+            if (sandbox.guest().body().isPresent()) {
                 comeback.giveUp(sandbox);
             }
             room.close();
@@ -212,23 +206,15 @@ final class Resuming {
         sandbox.event(
                 SandboxEvent.Type.RESUME_FAILED,
                 "it could not be brought back and stays " + before.state().words(),
-                Map.of("cause", cause, "problem", problem));
+                cause.fields(Map.of("problem", problem)));
         sandbox.story(LogEntry.Level.WARN, "sandbox could not be brought back", Map.of("problem", problem));
-        boolean ofUs = failure instanceof RuntimeFailure
-                || failure instanceof ImageFailure
-                || failure instanceof NetworkFailure
-                || failure instanceof CommandFailure
-                || failure instanceof GuestFailure
-                || failure instanceof SnapshotFailure
-                || failure instanceof UncheckedIOException
-                || failure instanceof IllegalStateException;
-        return ofUs
-                ? new NodeException(
+        return failure instanceof NodeException
+                ? failure
+                : new NodeException(
                         NodeException.Kind.UNAVAILABLE,
                         "sandbox " + sandbox.id() + " could not be brought back and stays "
                                 + before.state().words() + ": " + problem,
-                        failure)
-                : failure;
+                        failure);
     }
 
     /** What it was before; what is left of its memory may be less. */
@@ -242,7 +228,7 @@ final class Resuming {
                     .entry();
         }
         Pause pause = before.pause().orElseThrow();
-        if (pause.memory() == MemoryKept.HOST && sandbox.body().isPresent()) {
+        if (pause.memory() == MemoryKept.HOST && sandbox.guest().body().isPresent()) {
             return Pausing.paused(sandbox.entry(), pause, before.generation());
         }
         MemoryKept left = memoryLeft(sandbox, pause);

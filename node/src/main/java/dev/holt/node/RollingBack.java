@@ -1,12 +1,9 @@
 package dev.holt.node;
 
 import dev.holt.node.guest.AgentToken;
-import dev.holt.node.guest.GuestFailure;
 import dev.holt.node.image.ImageFailure;
 import dev.holt.node.linux.FileCopy;
 import dev.holt.node.network.Slot;
-import dev.holt.node.process.CommandFailure;
-import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.runtime.SandboxRuntime;
 import dev.holt.node.snapshot.MemoryImage;
 import dev.holt.node.snapshot.SnapshotFailure;
@@ -98,18 +95,19 @@ final class RollingBack {
             FileCopy.copy(snapshot.disk(), copy);
             context.taken(StateStep.ROLLBACK_COPIED, sandbox);
 
-            sandbox.stopTraffic();
-            sandbox.body()
+            sandbox.guest().stopTraffic();
+            sandbox.guest()
+                    .body()
                     .ifPresent(body -> body.agent().cutOff("sandbox " + sandbox.id() + " is rolled back", AT_ONCE));
             sandbox.note(sandbox.entry().with().step(Transition.Step.OPENED).entry());
             stopped = true;
-            sandbox.endBody();
+            sandbox.guest().end();
             sandbox.root().unmount();
             context.taken(StateStep.ROLLBACK_STOPPED, sandbox);
             sandbox.root().swap(copy);
             context.taken(StateStep.ROLLBACK_SWAPPED, sandbox);
             sandbox.root().mount();
-            Sandbox.Body body = up(sandbox, runtime, snapshot, memory);
+            Body body = up(sandbox, runtime, snapshot, memory);
             return runs(sandbox, body, reserved, snapshot.record(), memory, start);
         } catch (IOException | RuntimeException e) {
             throw undone(sandbox, before, stopped, reserved, copy, snapshot.record(), e);
@@ -130,7 +128,7 @@ final class RollingBack {
                 .entry());
     }
 
-    private Sandbox.Body up(Sandbox sandbox, SandboxRuntime runtime, SnapshotStore.Use snapshot, boolean memory) {
+    private Body up(Sandbox sandbox, SandboxRuntime runtime, SnapshotStore.Use snapshot, boolean memory) {
         Launch.Order order = new Launch.Order(
                 sandbox.id(),
                 sandbox.frame().directory(),
@@ -139,13 +137,14 @@ final class RollingBack {
                 sandbox.kind().resources(),
                 Optional.of(sandbox.entry().network()),
                 false);
+        Optional<MemoryImage> image = snapshot.record().image().filter(any -> memory);
+        Optional<AgentToken> known = image.map(MemoryImage::token);
         Launch.Progress progress = new Launch.Progress() {
             @Override
             public void slot(Slot slot, AgentToken token) {
                 sandbox.note(sandbox.entry()
                         .with()
-                        .instance(context.bootId(), slot.number(), context.addresses(), token)
-                        .step(Transition.Step.STARTED)
+                        .starting(context.bootId(), slot.number(), context.addresses(), token, known)
                         .entry());
                 context.taken(StateStep.RESUME_SLOT, sandbox);
             }
@@ -160,16 +159,14 @@ final class RollingBack {
                 context.taken(StateStep.RESUME_AGENT, sandbox);
             }
         };
-        if (!memory) {
-            return launch.boot(order, progress);
-        }
-        MemoryImage image = snapshot.record().image().orElseThrow();
-        return launch.restore(order, image, snapshot.memory(), context.resumeLimit(sandbox.kind()), progress);
+        return image.isEmpty()
+                ? launch.boot(order, progress)
+                : launch.restore(order, image.get(), snapshot.memory(), context.resumeLimit(sandbox.kind()), progress);
     }
 
     private Resumed runs(
             Sandbox sandbox,
-            Sandbox.Body body,
+            Body body,
             Optional<Capacity.Promise> reserved,
             SnapshotRecord snapshot,
             boolean memory,
@@ -215,7 +212,7 @@ final class RollingBack {
         boolean goesOn = before.state() == Phase.PAUSED || !stopped;
         try {
             if (stopped) {
-                sandbox.endBody();
+                sandbox.guest().end();
                 sandbox.root().unmount();
                 sandbox.root().restoreAside();
             }
@@ -233,16 +230,8 @@ final class RollingBack {
                 SandboxEvent.Type.ROLLBACK_FAILED,
                 "it could not be rolled back and is " + sandbox.phase().words(),
                 Map.of("snapshot", snapshot.build().buildId(), "problem", problem));
-        boolean ofUs = failure instanceof RuntimeFailure
-                || failure instanceof ImageFailure
-                || failure instanceof CommandFailure
-                || failure instanceof GuestFailure
-                || failure instanceof SnapshotFailure
-                || failure instanceof IllegalStateException
-                || failure instanceof IOException
-                || failure instanceof NodeException told && told.kind() == NodeException.Kind.UNAVAILABLE;
-        if (!ofUs && failure instanceof RuntimeException other) {
-            return other;
+        if (failure instanceof NodeException told && told.kind() != NodeException.Kind.UNAVAILABLE) {
+            return told;
         }
         return new NodeException(
                 NodeException.Kind.UNAVAILABLE,
@@ -255,11 +244,11 @@ final class RollingBack {
     private void putBack(Sandbox sandbox, JournalEntry before) {
         if (before.state() == Phase.RUNNING) {
             sandbox.settle(sandbox.entry().with().phase(Phase.RUNNING).entry());
-            sandbox.reconnect();
+            sandbox.guest().reconnect();
             return;
         }
         Pause pause = before.pause().orElseThrow();
-        if (sandbox.body().isPresent()) {
+        if (sandbox.guest().body().isPresent()) {
             sandbox.room().ifPresent(Capacity.Promise::rest);
         } else {
             sandbox.giveRoomBack();

@@ -1,41 +1,27 @@
 package dev.holt.node;
 
-import dev.holt.node.envd.EnvdSandbox;
-import dev.holt.node.guest.AgentToken;
-import dev.holt.node.guest.GuestAgent;
 import dev.holt.node.image.RootFileSystem;
 import dev.holt.node.image.TemplateImage;
 import dev.holt.node.logs.SandboxEvents;
 import dev.holt.node.logs.SandboxLog;
 import dev.holt.node.metrics.MetricFile;
 import dev.holt.node.metrics.Sampler;
-import dev.holt.node.metrics.UsageProbe;
-import dev.holt.node.network.Slot;
 import dev.holt.node.pool.Lease;
 import dev.holt.node.pool.Leases;
-import dev.holt.node.runtime.RuntimeInstance;
 import dev.holt.node.snapshot.PauseStore;
 import dev.holt.nodeapi.EndReason;
 import dev.holt.nodeapi.LogEntry;
-import dev.holt.nodeapi.MetricSample;
-import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.SandboxEvent;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
-import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,41 +54,13 @@ final class Sandbox implements Lease, Sampler.Target {
             Clock clock,
             Consumer<SandboxStatus> changed) {}
 
-    /**
-     * What runs.
-     *
-     * @param token of the agent
-     * @param held the leases of all of it
-     */
-    record Body(RuntimeInstance instance, Slot slot, GuestAgent agent, AgentToken token, Leases held) {
-        Body with(Leases others) {
-            return new Body(instance, slot, agent, token, others);
-        }
-    }
-
-    /** What exists while something runs that somebody owns. */
-    private record Owned(EnvdSandbox envd, UsageProbe probe) {}
-
-    /** How long requests and transfers that are under way may take to end before they are broken off. */
-    private static final Duration UNDER_WAY = Duration.ofSeconds(5);
-
     private final Frame frame;
     private final PauseStore pauses;
     private final MetricFile metrics;
-    private final GuestSockets sockets = new GuestSockets();
-
-    private final ReentrantLock lock = new ReentrantLock();
+    private final Turns turns = new Turns(this);
+    private final LiveGuest guest;
     private volatile JournalEntry entry;
-    private volatile @Nullable Body body;
-    private volatile @Nullable Owned owned;
     private volatile Capacity.@Nullable Promise promise;
-    /** Who holds the lock for a flow that has a deadline, and whether it was told that its time is over. */
-    private volatile @Nullable Thread worker;
-
-    private volatile boolean workerTold;
-    /** Set by whoever wants to end it before it has the lock: what holds the lock gives up at its next step. */
-    private volatile boolean endWanted;
-
     private volatile int failedPauses;
     private volatile boolean unwritten;
     private volatile @Nullable Instant copyAt;
@@ -114,10 +72,7 @@ final class Sandbox implements Lease, Sampler.Target {
         this.pauses = new PauseStore(frame.directory());
         this.metrics = new MetricFile(frame.directory().resolve("metrics"));
         promise.ifPresent(room -> this.promise = room);
-        body.ifPresent(running -> {
-            this.body = running;
-            this.owned = entry.claim().isPresent() ? own(running) : null;
-        });
+        this.guest = new LiveGuest(this, body);
     }
 
     SandboxId id() {
@@ -148,91 +103,26 @@ final class Sandbox implements Lease, Sampler.Target {
         return pauses;
     }
 
+    /** Whose turn it is to change it. */
+    Turns turns() {
+        return turns;
+    }
+
+    /** What runs of it, if anything does. */
+    LiveGuest guest() {
+        return guest;
+    }
+
     /** Its status if it is somebody's and was not ended. */
     Optional<SandboxStatus> status() {
         return entry.status();
-    }
-
-    /** What the envd service needs to serve it, while it runs. */
-    Optional<EnvdSandbox> envd() {
-        Owned now = owned;
-        Phase phase = phase();
-        return now != null && (phase == Phase.RUNNING || phase == Phase.CAPTURING)
-                ? Optional.of(now.envd())
-                : Optional.empty();
     }
 
     MetricFile metrics() {
         return metrics;
     }
 
-    /** Whether somebody is changing it this moment. */
-    boolean busy() {
-        return lock.isLocked();
-    }
-
     // ---- changes, all under the lock --------------------------------------------------------------------------------
-
-    /**
-     * Does {@code work} when nobody else changes the sandbox.
-     *
-     * @throws NodeException CONFLICT when somebody else did for all of {@code patience}
-     */
-    <T> T exclusively(Duration patience, Supplier<T> work) {
-        boolean locked = false;
-        try {
-            locked = lock.tryLock(patience.toNanos(), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        if (!locked) {
-            throw new NodeException(
-                    NodeException.Kind.CONFLICT,
-                    "sandbox " + id() + " has been " + phase().words() + " for the " + patience.toSeconds()
-                            + " s that this call waited; try again later");
-        }
-        try {
-            return work.get();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** As {@link #exclusively}, and {@link #endOverdue} ends it. */
-    <T> T exclusivelyInTime(Duration patience, Supplier<T> work) {
-        return exclusively(patience, () -> {
-            workerTold = false;
-            worker = Thread.currentThread();
-            try {
-                return work.get();
-            } finally {
-                worker = null;
-            }
-        });
-    }
-
-    /** Interrupts, once, whoever has brought it into a transition whose time is over. */
-    void endOverdue(Instant now) {
-        Thread working = worker;
-        boolean overdue =
-                entry.transition().map(way -> way.until().isBefore(now)).orElse(false);
-        if (overdue && working != null && !workerTold) {
-            workerTold = true;
-            log.warn("sandbox {} has been {} for longer than it may", id(), phase());
-            working.interrupt();
-        }
-    }
-
-    /** Does {@code work} if nobody else changes the sandbox right now, and nothing otherwise. */
-    void whenFree(Runnable work) {
-        if (lock.tryLock()) {
-            try {
-                work.run();
-            } finally {
-                lock.unlock();
-            }
-        }
-    }
 
     /** Writes what it is now to the journal and tells it. */
     void become(JournalEntry next) {
@@ -296,44 +186,6 @@ final class Sandbox implements Lease, Sampler.Target {
         }
     }
 
-    /** What runs. */
-    Body running() {
-        Body now = body;
-        if (now == null) {
-            throw new IllegalStateException("nothing of sandbox " + id() + " runs");
-        }
-        return now;
-    }
-
-    boolean isBody(Body one) {
-        return body == one;
-    }
-
-    Optional<Body> body() {
-        return Optional.ofNullable(body);
-    }
-
-    /** From now on {@code running} is what runs. */
-    void take(Body running, Capacity.Promise room) {
-        promise = room;
-        body = running;
-        owned = own(running);
-        reconnect();
-    }
-
-    /** Kills what runs and gives its slot back; nothing happens when nothing runs. Calling again after a failure tries again. */
-    void endBody() {
-        Body last = body;
-        if (last != null) {
-            sockets.breakAll();
-            last.agent().close();
-            last.instance().close();
-            body = null;
-            owned = null;
-            last.held().close();
-        }
-    }
-
     /** Its room goes back to the node. */
     void giveRoomBack() {
         Capacity.Promise room = promise;
@@ -347,43 +199,10 @@ final class Sandbox implements Lease, Sampler.Target {
         return Optional.ofNullable(promise);
     }
 
-    /** Cuts clients off from what runs, after a while for what is under way, and makes it write its files out. */
-    void cutOff(String reason) {
-        Body now = running();
-        sockets.breakAll();
-        now.agent().cutOff(reason, UNDER_WAY);
-        // By a connection of its own: nothing that a client asks comes in between any more.
-        try (GuestAgent own = new GuestAgent(now.agent().address(), now.token())) {
-            own.sync();
-        }
-    }
-
-    /** Clients reach again what they were cut off or held from. */
-    void reconnect() {
-        sockets.allow();
-        sockets.release();
-        body().ifPresent(now -> now.agent().release());
-    }
-
-    /** Lets clients wait, after a while for what is under way. */
-    void hold() {
-        sockets.hold();
-        running().agent().hold(UNDER_WAY);
-    }
-
-    /** A checkpoint has broken every connection to its servers inside: so are they outside. */
-    void breakConnections() {
-        sockets.breakOpen();
-    }
-
-    /** Nobody reaches its servers. */
-    void stopTraffic() {
-        sockets.breakAll();
-    }
-
-    /** Whether somebody waits to end it. */
-    boolean endWanted() {
-        return endWanted;
+    /** From now on {@code running} is what runs, and clients reach it. */
+    void take(Body running, Capacity.Promise room) {
+        promise = room;
+        guest.take(running);
     }
 
     void event(SandboxEvent.Type type, String message, Map<String, String> fields) {
@@ -405,12 +224,14 @@ final class Sandbox implements Lease, Sampler.Target {
      */
     boolean claim(
             JournalEntry.Claim claim, Capacity.Promise room, FlowStep.Listener steps, Consumer<SandboxStatus> started) {
-        lock.lock();
-        try {
-            Body warm = body;
-            if (warm == null || phase() != Phase.WARM || !warm.instance().alive()) {
+        return turns.take(() -> {
+            Optional<Body> waiting = guest.body();
+            if (phase() != Phase.WARM
+                    || waiting.isEmpty()
+                    || !waiting.get().instance().alive()) {
                 return false;
             }
+            Body warm = waiting.get();
             warm.instance().thaw();
             JournalEntry next = entry.claimed(claim, frame.clock().instant());
             steps.taken(CreateStep.CLAIM, id());
@@ -420,13 +241,11 @@ final class Sandbox implements Lease, Sampler.Target {
             steps.taken(CreateStep.JOURNAL, id());
             entry = next;
             promise = room;
-            owned = own(warm);
+            guest.take(warm);
             story(LogEntry.Level.INFO, "sandbox started", Map.of());
             next.status().ifPresent(started);
             return true;
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /**
@@ -434,7 +253,7 @@ final class Sandbox implements Lease, Sampler.Target {
      * CPU time even while its guest does nothing.
      */
     void rest(WarmUp warmUp) {
-        Body body = running();
+        Body body = guest.running();
         body.held().add(warmUp.warm(id(), body.agent()));
         body.instance().freeze();
     }
@@ -462,10 +281,9 @@ final class Sandbox implements Lease, Sampler.Target {
      */
     boolean stop(EndReason reason, Predicate<Sandbox> condition) {
         if (reason == EndReason.KILLED) {
-            endWanted = true;
+            turns.wantEnd();
         }
-        lock.lock();
-        try {
+        return turns.take(() -> {
             if (phase() == Phase.ENDED || !condition.test(this)) {
                 return false;
             }
@@ -479,12 +297,7 @@ final class Sandbox implements Lease, Sampler.Target {
                 }
                 entry = next;
             }
-            Body last = body;
-            if (last != null) {
-                last.agent().close();
-                sockets.breakAll();
-                last.instance().close();
-            }
+            guest.kill();
             entry = entry.with().phase(Phase.ENDED).entry();
             giveRoomBack();
             if (entry.claim().isPresent()) {
@@ -494,9 +307,7 @@ final class Sandbox implements Lease, Sampler.Target {
                         Map.of("reason", endReason().name()));
             }
             return true;
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** Why it ended or is being ended. */
@@ -542,24 +353,12 @@ final class Sandbox implements Lease, Sampler.Target {
         Leases all = new Leases();
         all.add(() -> frame.journal().remove(id()));
         all.add(frame.root());
-        Body last = body;
-        if (last != null) {
-            all.add(last.held());
-        }
+        guest.body().ifPresent(last -> all.add(last.held()));
         try {
             all.close();
         } catch (RuntimeException e) {
             log.error("something of sandbox {} could not be freed; the next start of the node tries again", id(), e);
         }
-    }
-
-    /** Lets go of a sandbox that runs on without this daemon. */
-    void leave() {
-        Body last = body;
-        if (last != null) {
-            last.agent().close();
-        }
-        sockets.breakAll();
     }
 
     /** Ends and frees it, when it never became anybody's or its create failed. */
@@ -570,50 +369,13 @@ final class Sandbox implements Lease, Sampler.Target {
         }
     }
 
-    /**
-     * Opens a connection to one of its ports.
-     *
-     * @throws NodeException CONFLICT when it does not run
-     */
-    Socket connect(int port) throws IOException {
-        Body now = body;
-        if (now == null || phase() != Phase.RUNNING && phase() != Phase.CAPTURING) {
-            throw new NodeException(
-                    NodeException.Kind.CONFLICT, "sandbox " + id() + " does not run: it is " + phase().words());
-        }
-        return sockets.connect(new InetSocketAddress(now.slot().guestAddress(), port));
-    }
-
     @Override
     public void takeSample() {
-        Owned now = owned;
-        if (phase() == Phase.RUNNING && now != null) {
-            MetricSample sample = now.probe().sample();
+        guest.sample().ifPresent(sample -> {
             if (phase() == Phase.RUNNING) {
                 metrics.append(sample);
             }
-        }
-    }
-
-    private Owned own(Body running) {
-        JournalEntry.Claim claim = entry.owner();
-        UsageProbe probe = new UsageProbe(
-                entry.kind().resources(),
-                frame.guestMemoryIsOwn(),
-                running.instance()::usage,
-                () -> running.agent().metrics("/"),
-                frame.clock(),
-                System::nanoTime);
-        EnvdSandbox envd = new EnvdSandbox(
-                entry.id(),
-                running.agent(),
-                claim.accessToken(),
-                claim.environment(),
-                frame.image().defaultUser(),
-                frame.image().defaultWorkingDirectory(),
-                frame.story(),
-                probe::sample);
-        return new Owned(envd, probe);
+        });
     }
 
     @Override

@@ -35,7 +35,31 @@ final class Settling {
         this.losing = losing;
     }
 
+    /** Never fails: one sandbox that can't be put in order must not keep the others from being served. */
     void settle(Sandbox sandbox, Findings found) {
+        try {
+            end(sandbox, found);
+        } catch (RuntimeException e) {
+            log.error("sandbox {} could not be put in order", sandbox.id(), e);
+            if (sandbox.phase() == Phase.PAUSING && found.committed().isPresent()) {
+                // The reaper goes on trying.
+                sandbox.settle(sandbox.entry()
+                        .with()
+                        .phase(
+                                Phase.PAUSING,
+                                new Transition(
+                                        Phase.RUNNING,
+                                        context.now(),
+                                        found.committed().get().generation(),
+                                        Transition.Step.COMMITTED))
+                        .entry());
+            } else if (sandbox.phase().inTransition()) {
+                losing.lose(sandbox, "it could not be put in order after a restart: " + e.getMessage());
+            }
+        }
+    }
+
+    private void end(Sandbox sandbox, Findings found) {
         sweep(sandbox);
         switch (found.fate()) {
             case RUNS -> runs(sandbox, found);
@@ -68,7 +92,7 @@ final class Settling {
         }
         boolean fresh = entry.state() == Phase.RESUMING || entry.state() == Phase.ROLLING_BACK;
         try {
-            Sandbox.Body body = sandbox.running();
+            Body body = sandbox.guest().running();
             body.instance().thaw();
             body.instance().proceed(PROCEED_LIMIT);
             if (fresh) {
@@ -76,7 +100,7 @@ final class Settling {
             }
         } catch (RuntimeFailure | GuestFailure e) {
             log.warn("what runs of sandbox {} can't be made to go on", sandbox.id(), e);
-            sandbox.endBody();
+            sandbox.guest().end();
             sandbox.giveRoomBack();
             if (fresh) {
                 back(sandbox, found, true);
@@ -134,13 +158,12 @@ final class Settling {
     }
 
     /** The guest may not have been told its new token yet. */
-    private void awaitAgent(Sandbox sandbox, Sandbox.Body body) {
+    private void awaitAgent(Sandbox sandbox, Body body) {
         Duration patience = context.config().limits().startTimeout();
         try {
             body.agent().awaitReady(patience);
         } catch (GuestFailure e) {
-            Optional<AgentToken> known =
-                    known(sandbox).filter(old -> !old.equals(sandbox.entry().token()));
+            Optional<AgentToken> known = sandbox.entry().way().known();
             if (known.isEmpty()) {
                 throw e;
             }
@@ -154,21 +177,10 @@ final class Settling {
         }
     }
 
-    private static Optional<AgentToken> known(Sandbox sandbox) {
-        try {
-            return sandbox.pauses()
-                    .find(sandbox.entry().generation())
-                    .flatMap(PauseRecord::image)
-                    .map(image -> image.token());
-        } catch (SnapshotFailure e) {
-            return Optional.empty();
-        }
-    }
-
     // ---- what stands still in memory --------------------------------------------------------------------------------
 
     private void stands(Sandbox sandbox, Findings found) {
-        sandbox.stopTraffic();
+        sandbox.guest().stopTraffic();
         sandbox.room().ifPresent(Capacity.Promise::rest);
         JournalEntry entry = found.entry();
         if (entry.state() == Phase.PAUSED) {

@@ -5,6 +5,7 @@ import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.ResumeSandbox;
 import dev.holt.nodeapi.Resumed;
 import dev.holt.nodeapi.SandboxEvent;
+import dev.holt.nodeapi.SandboxState;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.nodeapi.SnapshotBuild;
 import dev.holt.wire.id.SandboxId;
@@ -58,7 +59,7 @@ final class Transitions {
         this.captures = new Requests<>("capture", context.parts().clock());
     }
 
-    SandboxStatus pause(SandboxId id, boolean keepMemory, String cause) {
+    SandboxStatus pause(SandboxId id, boolean keepMemory, Cause cause) {
         Sandbox sandbox = registry.required(id);
         Phase phase = sandbox.phase();
         if (phase == Phase.PAUSING || phase == Phase.PAUSED || phase == Phase.LOST) {
@@ -72,16 +73,16 @@ final class Transitions {
 
     /** The reaper's: nothing happens when the sandbox is not due any more by the time that it is free. */
     void pauseAtDeadline(Sandbox sandbox) {
-        sandbox.exclusivelyInTime(Duration.ofSeconds(1), () -> {
+        sandbox.turns().takeInTime(Duration.ofSeconds(1), () -> {
             if (sandbox.phase() == Phase.RUNNING && sandbox.expired(context.now())) {
-                pausing.pause(sandbox, sandbox.entry().owner().lifecycle().keepMemory(), "timeout");
+                pausing.pause(sandbox, sandbox.entry().owner().lifecycle().keepMemory(), Cause.TIMEOUT);
             }
             return sandbox;
         });
     }
 
     Resumed resume(SandboxId id, ResumeSandbox request) {
-        return resume(registry.required(id), request.timeout(), request.useMemory(), "api");
+        return resume(registry.required(id), request.timeout(), request.useMemory(), Cause.API);
     }
 
     Resumed wake(SandboxId id, int port) {
@@ -94,13 +95,16 @@ final class Transitions {
             throw conflict(sandbox, "is not resumed by traffic");
         }
         Duration timeout = lifecycle.timeout().compareTo(SHORTEST_WAKE) < 0 ? SHORTEST_WAKE : lifecycle.timeout();
-        return resume(sandbox, timeout, true, "traffic on port " + port);
+        return resume(sandbox, timeout, true, Cause.traffic(port));
     }
 
-    private Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, String cause) {
+    private Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, Cause cause) {
         SandboxId id = sandbox.id();
         if (sandbox.phase() == Phase.RUNNING || sandbox.phase() == Phase.CAPTURING) {
-            return prolonged(sandbox, timeout);
+            SandboxStatus status = extended(sandbox, timeout);
+            if (status.state() == SandboxState.RUNNING) {
+                return new Resumed(status, Resumed.Way.RAN, Optional.empty());
+            } // its own deadline was faster: it was paused while this waited
         }
         if (sandbox.phase() == Phase.LOST) {
             throw conflict(sandbox, "can't be resumed, recover it");
@@ -108,10 +112,10 @@ final class Transitions {
         CompletableFuture<Resumed> mine = new CompletableFuture<>();
         CompletableFuture<Resumed> shared = resumes.computeIfAbsent(id, missing -> mine);
         if (shared == mine) {
-            Thread.ofVirtual().name("resume of " + id).start(() -> {
+            context.background().execute(() -> {
                 try {
-                    Resumed outcome = sandbox.exclusivelyInTime(
-                            patience(sandbox), () -> resumeNow(sandbox, timeout, useMemory, cause));
+                    Resumed outcome = sandbox.turns()
+                            .takeInTime(patience(sandbox), () -> resumeNow(sandbox, timeout, useMemory, cause));
                     resumes.remove(id, mine);
                     mine.complete(outcome);
                 } catch (Throwable e) {
@@ -125,7 +129,7 @@ final class Transitions {
     }
 
     /** Under the lock: what was going on before is over. */
-    private Resumed resumeNow(Sandbox sandbox, Duration timeout, boolean useMemory, String cause) {
+    private Resumed resumeNow(Sandbox sandbox, Duration timeout, boolean useMemory, Cause cause) {
         return switch (sandbox.phase()) {
             case RUNNING -> new Resumed(later(sandbox, timeout), Resumed.Way.RAN, Optional.empty());
             case PAUSED -> {
@@ -138,16 +142,11 @@ final class Transitions {
         };
     }
 
-    private Resumed prolonged(Sandbox sandbox, Duration timeout) {
-        SandboxStatus status = extended(sandbox, timeout);
-        return new Resumed(status, Resumed.Way.RAN, Optional.empty());
-    }
-
     private SandboxStatus extended(Sandbox sandbox, Duration timeout) {
         if (!worthMoving(sandbox, timeout)) {
             return status(sandbox);
         }
-        return sandbox.exclusively(patience(sandbox), () -> later(sandbox, timeout));
+        return sandbox.turns().take(patience(sandbox), () -> later(sandbox, timeout));
     }
 
     private boolean worthMoving(Sandbox sandbox, Duration timeout) {
@@ -165,7 +164,7 @@ final class Transitions {
 
     SandboxStatus setDeadline(SandboxId id, Instant deadline, Duration timeout) {
         Sandbox sandbox = registry.required(id);
-        return sandbox.exclusively(patience(sandbox), () -> {
+        return sandbox.turns().take(patience(sandbox), () -> {
             if (!sandbox.setDeadline(deadline, timeout)) {
                 throw sandbox.status().isEmpty() ? Registry.notFound(id) : conflict(sandbox, "has no deadline to move");
             }
@@ -184,7 +183,7 @@ final class Transitions {
         }
         return captures.once(
                 request.requestId(),
-                () -> sandbox.exclusivelyInTime(patience(sandbox), () -> {
+                () -> sandbox.turns().takeInTime(patience(sandbox), () -> {
                     requireThere(sandbox);
                     return capturing.capture(sandbox, request);
                 }));
@@ -213,9 +212,9 @@ final class Transitions {
 
     private <T> T work(String name, Sandbox sandbox, Supplier<T> flow) {
         CompletableFuture<T> outcome = new CompletableFuture<>();
-        Thread.ofVirtual().name(name).start(() -> {
+        context.background().execute(() -> {
             try {
-                outcome.complete(sandbox.exclusivelyInTime(patience(sandbox), () -> {
+                outcome.complete(sandbox.turns().takeInTime(patience(sandbox), () -> {
                     requireThere(sandbox);
                     return flow.get();
                 }));

@@ -4,11 +4,13 @@ import dev.holt.node.guest.GuestAgent;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.Inet4Address;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.locks.LockSupport;
 
 /** Listens at a guest's address as its agent would and answers HELLO, PING, SYNC, IDENTITY and METRICS of guest-agent/PROTOCOL.md. */
 final class FakeGuest implements AutoCloseable {
@@ -16,7 +18,7 @@ final class FakeGuest implements AutoCloseable {
 
     FakeGuest(Inet4Address address) throws IOException {
         socket.setReuseAddress(true);
-        socket.bind(new InetSocketAddress(address, GuestAgent.PORT), 50);
+        bind(new InetSocketAddress(address, GuestAgent.PORT));
         Thread.ofVirtual().start(() -> {
             while (!socket.isClosed()) {
                 try {
@@ -27,6 +29,21 @@ final class FakeGuest implements AutoCloseable {
                 }
             }
         });
+    }
+
+    /** A guest that was ended a moment ago may not have let go of its address yet. */
+    private void bind(InetSocketAddress address) throws IOException {
+        for (int attempt = 1; ; attempt++) {
+            try {
+                socket.bind(address, 50);
+                return;
+            } catch (BindException e) {
+                if (attempt == 1000) {
+                    throw e;
+                }
+                LockSupport.parkNanos(5_000_000);
+            }
+        }
     }
 
     private static void serve(Socket client) {

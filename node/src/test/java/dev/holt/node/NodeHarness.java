@@ -240,6 +240,11 @@ final class NodeHarness {
                 .orElseThrow(() -> new AssertionError("no " + type + " in " + node.events(id)));
     }
 
+    /** Whether somebody waits to end it. */
+    static boolean isEndWanted(LocalNode node, SandboxId id) {
+        return node.isEndWanted(id);
+    }
+
     static NodeException failure(Runnable call) {
         try {
             call.run();

@@ -248,6 +248,27 @@ final class PauseAndResumeTest {
     @ParameterizedTest
     @EnumSource(
             value = StateStep.class,
+            names = {
+                "PAUSE_COMMITTED",
+                "PAUSE_COMMIT_JOURNAL",
+                "PAUSE_INSTANCE_GONE",
+                "PAUSE_AT_REST",
+                "PAUSE_DISK_SUMMED"
+            })
+    void aFailureAfterTheCommitIsFinishedLater(StateStep step) {
+        LocalNode node = harness.start();
+        SandboxId id = harness.running(node);
+        harness.failAt(step);
+        assertThat(failure(() -> node.pause(id, true))).hasMessageContaining("is kept");
+        await(() -> harness.state(node, id) == SandboxState.PAUSED);
+        assertThat(node.status().sandboxes()).isZero();
+        assertThat(node.resume(id, WITH_MEMORY).way()).isEqualTo(Resumed.Way.RESTORED);
+        assertThat(harness.world.instance(id).memory).isEqualTo("thoughts");
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = StateStep.class,
             names = {"RESUME_RESERVED", "RESUME_JOURNAL", "RESUME_VERIFIED", "RESUME_MOUNTED", "RESUME_SLOT"})
     void aResumeThatFailsBeforeAGuestRunsLeavesItPaused(StateStep step) {
         LocalNode node = harness.start();
@@ -438,7 +459,9 @@ final class PauseAndResumeTest {
         node.pause(open, true);
         Resumed woken = node.wake(open, 8000);
         assertThat(woken.sandbox().deadline()).isEqualTo(harness.clock.instant().plusSeconds(300));
-        assertThat(last(node, open, SandboxEvent.Type.RESUMED).fields()).containsEntry("cause", "traffic on port 8000");
+        assertThat(last(node, open, SandboxEvent.Type.RESUMED).fields())
+                .containsEntry("cause", "traffic")
+                .containsEntry("port", "8000");
     }
 
     @Test
@@ -446,7 +469,8 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         harness.clock.jump(TIMEOUT);
-        await(() -> harness.state(node, id) == SandboxState.PAUSED);
+        await(() -> NodeHarness.types(node, id).contains(SandboxEvent.Type.PAUSED));
+        assertThat(harness.state(node, id)).isEqualTo(SandboxState.PAUSED);
         assertThat(last(node, id, SandboxEvent.Type.PAUSED).fields()).containsEntry("cause", "timeout");
         Resumed resumed = node.resume(id, WITH_MEMORY);
         assertThat(resumed.sandbox().deadline())
@@ -534,8 +558,7 @@ final class PauseAndResumeTest {
                 }));
                 await(inside);
                 Future<?> kill = callers.submit(() -> node.kill(id, EndReason.KILLED));
-                await(() -> Thread.getAllStackTraces().isEmpty() || !kill.isDone());
-                Thread.sleep(20);
+                await(() -> NodeHarness.isEndWanted(node, id));
                 goOn.countDown();
                 kill.get();
                 assertThat(flow.get().kind()).as("after " + step).isEqualTo(NodeException.Kind.NOT_FOUND);

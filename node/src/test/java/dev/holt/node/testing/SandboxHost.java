@@ -136,6 +136,16 @@ public final class SandboxHost implements AutoCloseable {
         return agent;
     }
 
+    /** Unmounts the root file systems below {@code sandboxes} and every disk, as a restart of the host does. */
+    public void unmountEverything(Path sandboxes) {
+        Mounts.unmountBelow(sandboxes);
+        Path own = state.resolve("disks");
+        Mounts.below(own).stream()
+                .map(Mounts.Mount::target)
+                .filter(target -> !target.equals(own))
+                .forEach(Mounts::unmount);
+    }
+
     public Disks disks() {
         return disks;
     }

@@ -32,8 +32,10 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.function.Consumer;
 
 /** A node in memory that keeps the promises of {@link Node}; it runs nothing. */
@@ -46,6 +48,9 @@ final class FakeNode implements Node {
     final List<CreateSandbox> requests = new CopyOnWriteArrayList<>();
     final Map<SandboxId, List<SandboxEvent>> events = new ConcurrentHashMap<>();
     final List<SnapshotBuild> builds = new CopyOnWriteArrayList<>();
+    /** Whose builds it has, whichever they are. */
+    final Set<String> templates = new CopyOnWriteArraySet<>(Set.of("base"));
+
     final List<CaptureSandbox> captures = new CopyOnWriteArrayList<>();
 
     /** What was asked about state, in order. */
@@ -98,7 +103,7 @@ final class FakeNode implements Node {
         checkRoom();
         boolean unknownBuild =
                 builds.stream().noneMatch(build -> build.buildId().equals(request.buildId()));
-        if (unknownBuild && !request.template().value().equals("base")) {
+        if (unknownBuild && !templates.contains(request.template().value())) {
             throw new NodeException(NodeException.Kind.NOT_FOUND, "no build " + request.buildId());
         }
         SandboxStatus sandbox = new SandboxStatus(

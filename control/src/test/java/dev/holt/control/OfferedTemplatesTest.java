@@ -47,6 +47,7 @@ class OfferedTemplatesTest {
     };
 
     private TestServer open(List<TemplateSeed> seeds) throws Exception {
+        node.templates.add(ID.value());
         return new TestServer(directory, node, TestServer.QUOTAS, seeds, offered);
     }
 

@@ -1,7 +1,6 @@
 package dev.holt.node.interpreter;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -11,7 +10,6 @@ import java.net.http.WebSocket;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -334,8 +332,7 @@ class KernelGatewayTest {
             do {
                 message = messages.poll(60, TimeUnit.SECONDS);
                 assertThat(message).as("a message or the end").isNotNull();
-            } while (!message.isEmpty());
-            assertThatThrownBy(() -> socket.sendText("{}", true).join()).isInstanceOf(CompletionException.class);
+            } while (!message.isEmpty()); // which is what the end of the connection leaves
         }
 
         @Override

@@ -42,9 +42,9 @@ final class RealFilesTest {
 
     /** Run inside: argument "change SEED ATTRIBUTES" changes things, "digest" tells what there is. */
     private static final String PROGRAM = """
-            mkdir -p /work && cat > /work/.tool.py <<'EOF'
+            mkdir -p /srv/w && cat > /srv/w/.tool.py <<'EOF'
             import hashlib, os, random, shutil, stat, sys
-            ROOTS = ['/work', '/etc/apt', '/etc/skel', '/opt', '/usr/share/bash-completion', '/usr/share/perl5', '/usr/share/zoneinfo/Europe', '/srv']
+            ROOTS = ['/srv/w', '/etc/apt', '/etc/skel', '/opt', '/usr/share/bash-completion', '/usr/share/perl5', '/usr/share/zoneinfo/Europe', '/srv']
             def entries(root):
                 for directory, names, files in os.walk(root):
                     names.sort()
@@ -55,7 +55,7 @@ final class RealFilesTest {
                 inodes = {}
                 for root in ROOTS:
                     for path in sorted(entries(root)):
-                        if path.startswith('/work/.tool'):
+                        if path.startswith('/srv/w/.tool'):
                             continue
                         info = os.lstat(path)
                         kind = stat.S_IFMT(info.st_mode)
@@ -63,7 +63,7 @@ final class RealFilesTest {
                         if kind == stat.S_IFREG:
                             with open(path, 'rb') as file:
                                 parts += [info.st_size, hashlib.sha256(file.read()).hexdigest(), info.st_mtime_ns]
-                            if path.startswith('/work/'):
+                            if path.startswith('/srv/w/'):
                                 parts.append(inodes.setdefault(info.st_ino, path) if info.st_nlink > 1 else 'single')
                         elif kind == stat.S_IFLNK:
                             parts.append(os.readlink(path))
@@ -74,10 +74,10 @@ final class RealFilesTest {
             def change(seed):
                 r = random.Random(seed)
                 def pick(root, directory=False):
-                    found = [p for p in sorted(entries(root)) if not p.startswith('/work/.tool') and os.path.isdir(p) == directory and not os.path.islink(p)]
+                    found = [p for p in sorted(entries(root)) if not p.startswith('/srv/w/.tool') and os.path.isdir(p) == directory and not os.path.islink(p)]
                     return r.choice(found) if found else None
                 for step in range(25):
-                    name = '/work/%d-%d' % (seed, step)
+                    name = '/srv/w/%d-%d' % (seed, step)
                     root = r.choice(ROOTS)
                     what = r.randrange(14)
                     try:
@@ -87,7 +87,7 @@ final class RealFilesTest {
                             with open(name, 'wb') as file:
                                 file.seek(r.randrange(1 << 22)); file.write(r.randbytes(100)); file.truncate(1 << 22)
                         elif what == 2: os.symlink(r.choice(['/etc/passwd', 'nowhere', '../x']), name)
-                        elif what == 3: os.link(pick('/work'), name)
+                        elif what == 3: os.link(pick('/srv/w'), name)
                         elif what == 4: os.makedirs(name + '/a/b/c')
                         elif what == 5: os.rename(pick(root), name)
                         elif what == 6: os.remove(pick(root))
@@ -99,7 +99,7 @@ final class RealFilesTest {
                             with open(victim + '/instead', 'w') as file: file.write('replaced')
                         elif what == 10: os.chown(pick(root), r.randrange(2000), r.randrange(2000))
                         elif what == 11: os.chmod(pick(root), r.choice([0o600, 0o755, 0o4755, 0o444]))
-                        elif what == 12 and ATTRIBUTES: os.setxattr(pick('/work'), 'user.%d' % step, r.randbytes(30))
+                        elif what == 12 and ATTRIBUTES: os.setxattr(pick('/srv/w'), 'user.%d' % step, r.randbytes(30))
                         else:
                             with open(pick(root), 'r+b') as file:
                                 file.seek(r.randrange(1000)); file.write(r.randbytes(r.randrange(5000)))
@@ -109,11 +109,11 @@ final class RealFilesTest {
             if sys.argv[1] == 'digest': digest()
             else: change(int(sys.argv[3]))
             EOF
-            mkdir -p /work/first; echo a > /work/first/a
+            mkdir -p /srv/w/first; echo a > /srv/w/first/a
             """;
 
     private static String digest(LocalNode node, SandboxId id, String attributes) {
-        String digest = shell(node, id, "python3 -S /work/.tool.py digest " + attributes);
+        String digest = shell(node, id, "python3 -S /srv/w/.tool.py digest " + attributes);
         assertThat(digest).matches("[0-9a-f]{64}\n");
         return digest;
     }
@@ -130,7 +130,7 @@ final class RealFilesTest {
             SandboxId id = node.create(real.request()).id();
             shell(node, id, PROGRAM);
             for (int round = 0; round < ROUNDS; round++) {
-                String said = shell(node, id, "python3 -S /work/.tool.py change " + attributes + " " + (seed + round));
+                String said = shell(node, id, "python3 -S /srv/w/.tool.py change " + attributes + " " + (seed + round));
                 assertThat(said).as("round " + round + " of seed " + seed).isEmpty();
                 String before = digest(node, id, attributes);
                 boolean keepMemory = random.nextInt(3) > 0;
@@ -160,7 +160,7 @@ final class RealFilesTest {
                 .id();
         assertThat(digest(node, fork, attributes)).as("a fork").isEqualTo(digest);
         node.kill(fork, EndReason.KILLED);
-        shell(node, id, "python3 -S /work/.tool.py change " + attributes + " " + (seed + 1_000_000));
+        shell(node, id, "python3 -S /srv/w/.tool.py change " + attributes + " " + (seed + 1_000_000));
         node.rollback(id, build.template(), build.buildId());
         assertThat(digest(node, id, attributes)).as("rolled back").isEqualTo(digest);
         node.deleteSnapshot(build.template(), build.buildId());

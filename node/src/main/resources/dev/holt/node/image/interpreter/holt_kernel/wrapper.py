@@ -25,6 +25,8 @@ with lean_import():
 
 # How long an interrupted cell has to end before its process is ended.
 INTERRUPT_PATIENCE = 5.0
+# How long one interrupt has to work: one can get lost between two commands of a cell.
+INTERRUPT_AGAIN = 1.0
 # How long a process that has ended is listened to.
 LAST_WORDS = 0.5
 CHUNK = 65536
@@ -164,6 +166,7 @@ class WrapperKernel(Kernel):
     def outcome(self):
         patience = None
         interrupted = False
+        left = INTERRUPT_PATIENCE
         while True:
             try:
                 outcome = self.outcomes.get(timeout=patience)
@@ -171,11 +174,15 @@ class WrapperKernel(Kernel):
                     return {"status": "error", "name": "KeyboardInterrupt", "value": "interrupted"}
                 return outcome
             except KeyboardInterrupt:
-                patience, interrupted = INTERRUPT_PATIENCE, True
+                patience, interrupted, left = INTERRUPT_AGAIN, True, INTERRUPT_PATIENCE
                 self.interrupt_cell()
             except queue.Empty:
-                patience = None
-                self.end_process()
+                left -= INTERRUPT_AGAIN
+                if left > 0:
+                    self.interrupt_cell()
+                else:
+                    patience = None
+                    self.end_process()
 
     def ok(self):
         return {

@@ -51,6 +51,7 @@ public final class Control implements AutoCloseable {
     private final Teams teams;
     private final Team defaultTeam;
     private final DefaultKeyFile defaultKey;
+    private final Templates templates;
     private final SandboxFeature sandboxes;
     private final SnapshotFeature snapshots;
     private final Handler handler;
@@ -95,7 +96,7 @@ public final class Control implements AutoCloseable {
             teams = new Teams(database, clock);
             keys = new ApiKeys(database, teams, random, clock);
             AccessTokens tokens = new AccessTokens(database, random, clock);
-            Templates templates = new Templates(database, clock, config.envdVersion(), offered);
+            templates = new Templates(database, clock, config.envdVersion(), offered);
             defaultTeam = teams.ensureDefault(config.quotas());
             defaultKey = new DefaultKeyFile(config.defaultKeyFile(), keys, teams, random);
             templates.seed(seeds);
@@ -142,6 +143,11 @@ public final class Control implements AutoCloseable {
      */
     public String ensureDefaultApiKey() {
         return defaultKey.ensure(defaultTeam);
+    }
+
+    /** Sandboxes of an offered template start from that build from now on. */
+    public void built(TemplateSeed seed) {
+        templates.built(seed);
     }
 
     /** The team that owns the default API key. */

@@ -96,6 +96,19 @@ class OfferedTemplatesTest {
     }
 
     @Test
+    void aRenewedBuildIsTakenAtOnce() throws Exception {
+        TemplateSeed newer = new TemplateSeed(
+                ID, List.of("big-alias"), UUID.randomUUID(), RESOURCES, Instant.parse("2026-03-01T00:00:00Z"));
+        try (TestServer server = open(List.of(SEED))) {
+            server.control.built(newer);
+            assertThat(server.create(CREATE)).isNotEmpty();
+            Reply list = server.call("GET", "/templates");
+            assertThat(list.body().get(0).path("buildID").asString())
+                    .isEqualTo(newer.buildId().toString());
+        }
+    }
+
+    @Test
     void itsBuildIsThereAgainAfterARestartAndGoneWithItsFiles() throws Exception {
         for (int start = 0; start < 2; start++) {
             try (TestServer server = open(List.of(SEED))) {

@@ -82,12 +82,16 @@ final class BuiltInTemplates implements OfferedTemplates, AutoCloseable {
                 .toList();
     }
 
-    /** Builds anew, in the background, what an older Holt built, so that what this one expects is in it. */
-    void renewOld() {
+    /**
+     * Builds anew, in the background, what an older Holt built, so that what this one expects is in it.
+     *
+     * @param renewed told of each when it is there
+     */
+    void renewOld(Consumer<TemplateSeed> renewed) {
         Stream.of(BuiltInTemplate.values())
                 .filter(template ->
                         newest(template).isPresent() && store.current(template).isEmpty())
-                .forEach(this::begin);
+                .forEach(template -> begin(template, renewed));
     }
 
     @Override
@@ -123,7 +127,7 @@ final class BuiltInTemplates implements OfferedTemplates, AutoCloseable {
                             + ")",
                     Optional.of(rest));
         }
-        begin(template);
+        begin(template, built -> {}); // who asks next finds it
         String step = work(template).map(work -> work.step).orElse("waiting");
         return new Answer.NotReady(
                 "template '" + id + "' is being built on this host, once, which takes some minutes; now: " + step
@@ -155,17 +159,17 @@ final class BuiltInTemplates implements OfferedTemplates, AutoCloseable {
                 .orElse("waiting");
     }
 
-    private synchronized void begin(BuiltInTemplate template) {
+    private synchronized void begin(BuiltInTemplate template, Consumer<TemplateSeed> built) {
         Work before = works.get(template);
         if (closed || (before != null && before.running())) {
             return;
         }
-        Work work = new Work(self -> () -> build(template, self));
+        Work work = new Work(self -> () -> build(template, self, built));
         works.put(template, work);
         work.thread.start();
     }
 
-    private void build(BuiltInTemplate template, Work work) {
+    private void build(BuiltInTemplate template, Work work, Consumer<TemplateSeed> built) {
         log.info("building template {} in the background", template.id());
         try {
             builder.accept(template, line -> {
@@ -173,6 +177,7 @@ final class BuiltInTemplates implements OfferedTemplates, AutoCloseable {
                 log.debug("template {}: {}", template.id(), line);
             });
             log.info("template {} is built", template.id());
+            newest(template).map(build -> seed(template, build)).ifPresent(built);
         } catch (ImageFailure | CommandFailure e) {
             work.failure = lastLine(String.valueOf(e.getMessage()));
             log.error("template {} could not be built: {}", template.id(), e.getMessage());

@@ -134,7 +134,7 @@ public final class Holt implements AutoCloseable {
         for (BuiltInTemplate template : rooms.prepared()) {
             templates.current(template).ifPresent(build -> node.keepWarm(build.template(), build.buildId()));
         }
-        builtIn.renewOld();
+        builtIn.renewOld(control::built);
         clientVariables = rooms.clientVariables(control.ensureDefaultApiKey());
         EnvFile.write(EnvFile.inStateDirectory(state), clientVariables);
         log.info("serving {} at {}", isolations, rooms.http().listeners());

@@ -13,7 +13,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -132,14 +134,21 @@ class BuiltInTemplatesTest {
     }
 
     @Test
-    void whatAnOlderHoltBuiltIsServedWhileItIsRenewed() {
+    void whatAnOlderHoltBuiltIsServedWhileItIsRenewed() throws Exception {
         write(UUID.randomUUID().toString());
+        List<TemplateSeed> renewed = new CopyOnWriteArrayList<>();
         try (BuiltInTemplates templates = templates(true, () -> await(mayEnd))) {
-            templates.renewOld();
+            templates.renewOld(renewed::add);
             await(begun);
             assertThat(templates.seeds()).hasSize(1);
             assertThat(templates.ask(TEMPLATE.id())).isInstanceOf(Answer.Ready.class);
+            assertThat(renewed).isEmpty();
             mayEnd.countDown();
+            awaitState(templates, "waiting");
+            assertThat(renewed)
+                    .singleElement()
+                    .extracting(TemplateSeed::templateId)
+                    .isEqualTo(TEMPLATE.id());
         }
     }
 

@@ -61,6 +61,12 @@ public final class Templates {
         store.owned(Optional.empty()).forEach(this::learn);
     }
 
+    /** Sandboxes of an offered template start from that build from now on. */
+    public void built(TemplateSeed seed) {
+        store.seed(List.of(seed), List.of());
+        learnEveryones();
+    }
+
     private void learnEveryones() {
         Map<String, Template> names = new HashMap<>();
         for (Template template : store.all()) {
@@ -130,8 +136,7 @@ public final class Templates {
     private Template asked(Template template, TemplateName name, Team team) {
         return switch (offered.ask(template.id())) {
             case OfferedTemplates.Answer.Ready ready -> {
-                store.seed(List.of(ready.seed()), List.of());
-                learnEveryones();
+                built(ready.seed());
                 yield everyones(name, team).orElse(template);
             }
             case OfferedTemplates.Answer.NotReady not ->

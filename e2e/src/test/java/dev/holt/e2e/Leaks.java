@@ -59,9 +59,12 @@ final class Leaks {
                 .forEach(line -> things.add("mount " + line));
         children("/run/netns").forEach(name -> things.add("network namespace " + name));
         children("/sys/class/net").forEach(name -> things.add("link " + name));
-        // <hierarchy>/<network name>/<engine>/<sandbox>; the parents stay and are no leak
+        // <hierarchy>/<network name>/<engine>/<sandbox>
         for (String hierarchy : List.of("memory", "pids", "freezer", "cpu", "unified", ".")) {
             String parent = Path.of("/sys/fs/cgroup", hierarchy, "holte2e").toString();
+            if (Files.isDirectory(Path.of(parent))) {
+                things.add("cgroup " + parent);
+            }
             directories(parent)
                     .forEach(engine -> directories(parent + "/" + engine)
                             .forEach(name -> things.add("cgroup " + parent + "/" + engine + "/" + name)));

@@ -2,6 +2,7 @@ package dev.holt.node;
 
 import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.snapshot.FileSum;
+import dev.holt.node.snapshot.ImageSums;
 import dev.holt.node.snapshot.MemoryImage;
 import dev.holt.node.snapshot.PauseRecord;
 import dev.holt.node.snapshot.SnapshotFailure;
@@ -79,10 +80,11 @@ final class Capturing {
      * What was copied.
      *
      * @param memory whether memory was written too
+     * @param sums of the memory that was written
      * @param image what is known of it, when it is that of a pause
      * @param stood how long the guest stood still
      */
-    private record Taken(boolean memory, Optional<MemoryImage> image, Duration stood) {}
+    private record Taken(boolean memory, ImageSums sums, Optional<MemoryImage> image, Duration stood) {}
 
     private Taken running(Sandbox sandbox, SnapshotStore.Unfinished build, boolean keepMemory) {
         boolean memory = keepMemory && context.runtimeOf(sandbox).capabilities().keepsMemoryOnDisk();
@@ -94,6 +96,7 @@ final class Capturing {
                         new Transition(Phase.RUNNING, context.now().plus(limit), 0, Transition.Step.BEGUN))
                 .entry());
         Body body = sandbox.guest().running();
+        ImageSums sums = new ImageSums();
         long from = System.nanoTime();
         RuntimeException failure = null;
         try {
@@ -111,7 +114,7 @@ final class Capturing {
             }
             context.taken(StateStep.CAPTURE_STANDS, sandbox);
             if (memory) {
-                body.instance().checkpoint(build.memory(), limit);
+                body.instance().checkpoint(build.memory(), sums, limit);
                 sandbox.guest().breakConnections();
             }
             context.taken(StateStep.CAPTURE_MEMORY, sandbox);
@@ -140,7 +143,7 @@ final class Capturing {
         }
         Duration stood = Duration.ofNanos(System.nanoTime() - from);
         context.taken(StateStep.CAPTURE_GOES_ON, sandbox);
-        return new Taken(memory, Optional.empty(), stood);
+        return new Taken(memory, sums, Optional.empty(), stood);
     }
 
     private void goOn(Sandbox sandbox, Body body, boolean memory) {
@@ -175,12 +178,12 @@ final class Capturing {
         }
         build.copyDisk(sandbox.root().image());
         context.taken(StateStep.CAPTURE_DISK, sandbox);
-        return new Taken(withMemory, image, Duration.ZERO);
+        return new Taken(withMemory, new ImageSums(), image, Duration.ZERO);
     }
 
     private SnapshotBuild commit(Sandbox sandbox, CaptureSandbox request, SnapshotStore.Unfinished build, Taken taken) {
         FileSum disk = build.sumDisk();
-        List<FileSum> files = taken.memory() ? build.sumMemory() : List.of();
+        List<FileSum> files = taken.memory() ? build.sumMemory(taken.sums()) : List.of();
         Optional<MemoryImage> image = !taken.memory()
                 ? Optional.empty()
                 : Optional.of(taken.image()

@@ -135,8 +135,9 @@ final class Creation {
         Isolation isolation = image.isolation();
         boolean accepted =
                 request.runtime().map(isolation::equals).orElse(true) && isolation.atLeast(request.weakestIsolation());
-        return context.runtime(isolation)
-                .filter(runtime -> accepted)
+        return context.offered()
+                .filter(runtime -> accepted && runtime.isolation() == isolation)
+                .findFirst()
                 .orElseThrow(() -> new NodeException(
                         NodeException.Kind.INVALID,
                         "the memory of snapshot '" + request.buildId() + "' is that of a " + isolation.wireName()
@@ -244,7 +245,7 @@ final class Creation {
 
     private boolean worthWarming(SandboxKind kind) {
         return kind.resources().equals(usualOf(kind.template()))
-                && kind.isolation() == context.parts().runtimes().getFirst().isolation()
+                && kind.isolation() == strongest()
                 && context.snapshots().find(kind.template(), kind.buildId()).isEmpty();
     }
 
@@ -257,18 +258,18 @@ final class Creation {
         return usual.getOrDefault(template, context.config().limits().resources());
     }
 
+    private Isolation strongest() {
+        return context.offered().findFirst().orElseThrow().isolation();
+    }
+
     /** Keeps sandboxes of that build ready from now on, before anybody asks for one. */
     void keepWarm(TemplateId template, String buildId) {
         image(template, buildId);
-        warm.keep(new SandboxKind(
-                template,
-                buildId,
-                usualOf(template),
-                context.parts().runtimes().getFirst().isolation()));
+        warm.keep(new SandboxKind(template, buildId, usualOf(template), strongest()));
     }
 
     private SandboxRuntime runtimeFor(CreateSandbox request) {
-        return context.parts().runtimes().stream()
+        return context.offered()
                 .filter(runtime ->
                         request.runtime().map(runtime.isolation()::equals).orElse(true)
                                 && runtime.isolation().atLeast(request.weakestIsolation()))
@@ -276,7 +277,7 @@ final class Creation {
                 .orElseThrow(() -> new NodeException(
                         NodeException.Kind.INVALID,
                         "this node offers "
-                                + context.parts().runtimes().stream()
+                                + context.offered()
                                         .map(runtime -> runtime.isolation().wireName())
                                         .toList()
                                 + "; the request wants "

@@ -147,7 +147,7 @@ final class Duties {
                 boolean committed = sandbox.phase() == Phase.PAUSING
                         && sandbox.entry().way().step() == Transition.Step.COMMITTED;
                 if (committed) {
-                    pausing.finishCommitted(sandbox, Cause.REAPER);
+                    pausing.finishCommitted(sandbox);
                 }
             });
         } finally {

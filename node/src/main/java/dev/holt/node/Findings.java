@@ -69,7 +69,9 @@ record Findings(
         }
         try {
             PauseStore pauses = new PauseStore(context.journal().directory(entry.id()));
-            return pauses.newestBefore(Integer.MAX_VALUE).filter(record -> record.generation() > entry.generation());
+            return pauses.newestBefore(Integer.MAX_VALUE)
+                    .filter(record -> record.generation() > entry.generation()
+                            || (pausing && entry.isKept() && record.generation() == entry.generation()));
         } catch (SnapshotFailure e) {
             log.warn("the pauses of sandbox {} can't be looked at: {}", entry.id(), e.getMessage());
             return Optional.empty();

@@ -184,7 +184,14 @@ record JournalEntry(
 
     /** What the node API tells of it, if anything. */
     Optional<SandboxStatus> status() {
-        return claim.flatMap(owner -> state.told().map(told -> status(owner, told)));
+        Optional<SandboxState> told = isKept() ? Optional.of(SandboxState.PAUSED) : state.told();
+        return claim.flatMap(owner -> told.map(its -> status(owner, its)));
+    }
+
+    /** Whether a pause of it is durable, while what runs of it is perhaps still being freed. */
+    boolean isKept() {
+        return state == Phase.PAUSED
+                || (state == Phase.PAUSING && way().step() == Transition.Step.COMMITTED && pause.isPresent());
     }
 
     private SandboxStatus status(Claim owner, SandboxState told) {
@@ -202,7 +209,7 @@ record JournalEntry(
                 owner.network(),
                 told,
                 owner.lifecycle(),
-                state == Phase.PAUSED ? pause : Optional.empty(),
+                isKept() ? pause : Optional.empty(),
                 state == Phase.LOST ? problem : Optional.empty());
     }
 

@@ -91,11 +91,7 @@ public final class LocalNode implements Node, AutoCloseable {
         return new LocalNode(
                 config,
                 new NodeParts(
-                        runtimes.stream()
-                                .filter(runtime -> config.runtime()
-                                        .map(runtime.isolation()::equals)
-                                        .orElse(true))
-                                .toList(),
+                        runtimes,
                         new OverlayRootFileSystems(templates, disks, readyDisks, usualMegabytes),
                         new SlotFactory(config.network()),
                         agent,
@@ -103,7 +99,7 @@ public final class LocalNode implements Node, AutoCloseable {
                         List.of(readyDisks),
                         Clock.systemUTC(),
                         (step, sandbox) -> {},
-                        warmUp));
+                        new LoginShell(warmUp)));
     }
 
     /** As {@link #start} says, of any parts. */
@@ -270,9 +266,7 @@ public final class LocalNode implements Node, AutoCloseable {
         Capacity.Reserved reserved = context.capacity().reserved();
         return new NodeStatus(
                 context.config().nodeId(),
-                context.parts().runtimes().stream()
-                        .map(SandboxRuntime::isolation)
-                        .toList(),
+                context.offered().map(SandboxRuntime::isolation).toList(),
                 Runtime.getRuntime().availableProcessors(),
                 hostMemoryBytes(),
                 reserved.sandboxes(),
@@ -369,6 +363,11 @@ public final class LocalNode implements Node, AutoCloseable {
         context.slots().close();
         context.parts().slots().close();
         context.listeners().close();
+    }
+
+    /** Returns when nothing is being done with the sandbox; for tests. */
+    void awaitIdle(SandboxId id) {
+        registry.required(id).turns().take(() -> id);
     }
 
     /** Whether a kill waits for something to give way; for tests. */

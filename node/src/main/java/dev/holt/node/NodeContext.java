@@ -14,6 +14,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** What the flows of a node have in common. */
 record NodeContext(
@@ -43,6 +44,17 @@ record NodeContext(
         return config.network().addresses().toString();
     }
 
+    /**
+     * The runtimes of new sandboxes, strongest first: all that work here unless the configuration names one. Sandboxes of the others that are
+     * there already go on.
+     */
+    Stream<SandboxRuntime> offered() {
+        return parts.runtimes().stream()
+                .filter(runtime ->
+                        config.runtime().map(runtime.isolation()::equals).orElse(true));
+    }
+
+    /** The runtime of sandboxes that are there. */
     Optional<SandboxRuntime> runtime(Isolation isolation) {
         return parts.runtimes().stream()
                 .filter(candidate -> candidate.isolation() == isolation)

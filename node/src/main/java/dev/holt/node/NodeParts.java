@@ -12,7 +12,7 @@ import java.util.List;
 /**
  * What a node is put together from. All of it stays the caller's: closing the node closes none of it but {@code slots} and {@code pools}.
  *
- * @param runtimes those that work on this host, strongest first, at least one
+ * @param runtimes those that work on this host, strongest first, at least one that may be offered
  * @param agent host path of the guest agent's program
  * @param foreground whom making things ahead of need steps aside for
  * @param pools started when what an earlier run left was swept, and closed with the node

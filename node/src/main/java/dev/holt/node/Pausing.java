@@ -5,6 +5,7 @@ import dev.holt.node.runtime.InstanceSpec;
 import dev.holt.node.runtime.RuntimeCapabilities;
 import dev.holt.node.runtime.RuntimeFailure;
 import dev.holt.node.snapshot.FileSum;
+import dev.holt.node.snapshot.ImageSums;
 import dev.holt.node.snapshot.MemoryImage;
 import dev.holt.node.snapshot.PauseRecord;
 import dev.holt.node.snapshot.SnapshotFailure;
@@ -25,7 +26,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Pauses a sandbox, top to bottom. Everything up to the commit record can fail, and then the sandbox runs on; from then on it is paused
- * and what runs is freed, by this call, the reaper's next try or the next daemon. The caller holds the sandbox's lock.
+ * and what runs is freed, by this call, the next one that wants the sandbox, the reaper or the next daemon. The caller holds the
+ * sandbox's lock.
  */
 final class Pausing {
     private static final Logger log = LoggerFactory.getLogger(Pausing.class);
@@ -46,9 +48,10 @@ final class Pausing {
      * Pauses a running sandbox.
      *
      * @param cause for its events
+     * @param kept called once the pause is durable: its owner need not wait until what ran is freed
      * @throws NodeException CONFLICT when it does not run, UNAVAILABLE when it could not be paused and runs on, or is LOST
      */
-    void pause(Sandbox sandbox, boolean keepMemory, Cause cause) {
+    void pause(Sandbox sandbox, boolean keepMemory, Cause cause, Runnable kept) {
         if (sandbox.phase() != Phase.RUNNING) {
             throw new NodeException(
                     NodeException.Kind.CONFLICT,
@@ -56,7 +59,7 @@ final class Pausing {
                             + sandbox.phase().words());
         }
         long from = System.nanoTime();
-        MemoryKept kept = kept(context.runtimeOf(sandbox).capabilities(), keepMemory);
+        MemoryKept memory = kept(context.runtimeOf(sandbox).capabilities(), keepMemory);
         int generation = Math.max(sandbox.pauses().next(), sandbox.entry().generation() + 1);
         Duration limit = context.pauseLimit(sandbox.kind());
         sandbox.become(sandbox.entry()
@@ -68,15 +71,28 @@ final class Pausing {
         sandbox.event(
                 SandboxEvent.Type.PAUSING,
                 "the pause began" + (cause.equals(Cause.TIMEOUT) ? " because its time was over" : ""),
-                cause.fields(Map.of("memory", kept.wireName())));
+                cause.fields(Map.of("memory", memory.wireName())));
         PauseRecord record;
         try {
             context.taken(StateStep.PAUSE_JOURNAL, sandbox);
-            record = write(sandbox, generation, kept, limit);
+            record = write(sandbox, generation, memory, limit);
         } catch (RuntimeException e) {
             throw undone(sandbox, generation, e);
         }
-        finish(sandbox, record, cause, Duration.ofNanos(System.nanoTime() - from));
+        noteKept(sandbox, record);
+        told(sandbox, record, cause, Duration.ofNanos(System.nanoTime() - from));
+        boolean atOnce = memory == MemoryKept.HOST; // nothing is ended, so nobody need be told before
+        if (!atOnce) {
+            kept.run();
+        }
+        try {
+            free(sandbox, record);
+        } catch (RuntimeException e) {
+            log.warn("sandbox {} is paused, what ran of it can't be freed yet, will try again", sandbox.id(), e);
+        }
+        if (atOnce) {
+            kept.run();
+        }
     }
 
     private static MemoryKept kept(RuntimeCapabilities capabilities, boolean keepMemory) {
@@ -103,8 +119,9 @@ final class Pausing {
         context.taken(StateStep.PAUSE_STANDS, sandbox);
 
         Path memory = sandbox.pauses().begin(generation);
+        ImageSums sums = new ImageSums();
         if (kept == MemoryKept.DISK) {
-            body.instance().checkpoint(memory, limit);
+            body.instance().checkpoint(memory, sums, limit);
         }
         context.taken(StateStep.PAUSE_MEMORY, sandbox);
 
@@ -112,7 +129,7 @@ final class Pausing {
         context.taken(StateStep.PAUSE_DISK_SYNCED, sandbox);
 
         Optional<MemoryImage> image = kept == MemoryKept.DISK
-                ? Optional.of(image(context, sandbox, sandbox.pauses().sumMemory(generation, context.verified())))
+                ? Optional.of(image(context, sandbox, sandbox.pauses().sumMemory(generation, sums, context.verified())))
                 : Optional.empty();
         context.taken(StateStep.PAUSE_SUMMED, sandbox);
 
@@ -186,20 +203,6 @@ final class Pausing {
                 cause);
     }
 
-    private void finish(Sandbox sandbox, PauseRecord record, Cause cause, Duration took) {
-        try {
-            free(sandbox, record);
-        } catch (RuntimeException e) {
-            log.warn("sandbox {} is paused, what ran of it can't be freed yet, will try again", sandbox.id(), e);
-            throw new NodeException(
-                    NodeException.Kind.UNAVAILABLE,
-                    "sandbox " + sandbox.id() + " is kept, but what ran of it could not be freed yet: " + e.getMessage()
-                            + "; the node goes on trying",
-                    e);
-        }
-        told(sandbox, record, cause, took);
-    }
-
     private void told(Sandbox sandbox, PauseRecord record, Cause cause, Duration took) {
         String memory = record.memory().wireName();
         sandbox.event(
@@ -210,13 +213,20 @@ final class Pausing {
         sandbox.pauseSucceeded();
     }
 
-    /** Finishes a pause that was committed by an earlier try or an earlier daemon. */
-    void finishCommitted(Sandbox sandbox, Cause cause) {
+    /** Finishes a pause that was committed by an earlier try. */
+    void finishCommitted(Sandbox sandbox) {
         PauseRecord record = sandbox.pauses()
                 .find(sandbox.entry().way().generation())
                 .orElseThrow(() -> new SnapshotFailure("the record of a committed pause is gone"));
         free(sandbox, record);
-        told(sandbox, record, cause, Duration.ZERO);
+    }
+
+    private static void noteKept(Sandbox sandbox, PauseRecord record) {
+        sandbox.settle(sandbox.entry()
+                .with()
+                .step(Transition.Step.COMMITTED)
+                .paused(new Pause(record.since(), record.memory()), record.generation())
+                .entry());
     }
 
     /**
@@ -225,7 +235,9 @@ final class Pausing {
      */
     void free(Sandbox sandbox, PauseRecord committed) {
         PauseRecord record = committed;
-        sandbox.settle(sandbox.entry().with().step(Transition.Step.COMMITTED).entry());
+        if (!sandbox.entry().isKept()) {
+            noteKept(sandbox, record);
+        }
         context.parts().steps().taken(StateStep.PAUSE_COMMITTED, sandbox.id());
         Pause pause = new Pause(record.since(), record.memory());
         if (record.memory() == MemoryKept.HOST) {

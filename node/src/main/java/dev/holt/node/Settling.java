@@ -334,12 +334,13 @@ final class Settling {
             back(sandbox, found, false);
             return;
         }
-        try {
-            sandbox.root().unmount();
-        } catch (ImageFailure e) {
-            log.error("the disk of the lost sandbox {} is still in use", sandbox.id(), e);
-        }
-        if (entry.state() != Phase.LOST) {
+        if (entry.state() == Phase.LOST) {
+            try {
+                sandbox.root().unmount();
+            } catch (ImageFailure e) {
+                log.error("the disk of the lost sandbox {} is still in use", sandbox.id(), e);
+            }
+        } else {
             String problem = !found.sameBoot()
                     ? "the host restarted while it was " + entry.state()
                     : found.instance().isPresent()

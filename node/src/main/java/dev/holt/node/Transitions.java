@@ -19,7 +19,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
+import java.util.function.Function;
 
 /**
  * The door to the flows that move a sandbox between running, paused and lost: who may enter, who waits, who shares whose work. Each
@@ -65,8 +65,8 @@ final class Transitions {
         if (phase == Phase.PAUSING || phase == Phase.PAUSED || phase == Phase.LOST) {
             throw conflict(sandbox, "can't be paused");
         }
-        return work("pause of " + id, sandbox, () -> {
-            pausing.pause(sandbox, keepMemory, cause);
+        return work("pause of " + id, sandbox, told -> {
+            pausing.pause(sandbox, keepMemory, cause, () -> told.accept(status(sandbox)));
             return status(sandbox);
         });
     }
@@ -75,7 +75,7 @@ final class Transitions {
     void pauseAtDeadline(Sandbox sandbox) {
         sandbox.turns().takeInTime(Duration.ofSeconds(1), () -> {
             if (sandbox.phase() == Phase.RUNNING && sandbox.expired(context.now())) {
-                pausing.pause(sandbox, sandbox.entry().owner().lifecycle().keepMemory(), Cause.TIMEOUT);
+                pausing.pause(sandbox, sandbox.entry().owner().lifecycle().keepMemory(), Cause.TIMEOUT, () -> {});
             }
             return sandbox;
         });
@@ -130,6 +130,9 @@ final class Transitions {
 
     /** Under the lock: what was going on before is over. */
     private Resumed resumeNow(Sandbox sandbox, Duration timeout, boolean useMemory, Cause cause) {
+        if (sandbox.phase() == Phase.PAUSING && sandbox.entry().isKept()) {
+            pausing.finishCommitted(sandbox);
+        }
         return switch (sandbox.phase()) {
             case RUNNING -> new Resumed(later(sandbox, timeout), Resumed.Way.RAN, Optional.empty());
             case PAUSED -> {
@@ -191,7 +194,7 @@ final class Transitions {
 
     Resumed rollback(SandboxId id, TemplateId template, String buildId) {
         Sandbox sandbox = registry.required(id);
-        return work("rollback of " + id, sandbox, () -> {
+        return work("rollback of " + id, sandbox, told -> {
             Resumed outcome = rollingBack.rollback(sandbox, template, buildId);
             running.accept(sandbox);
             return outcome;
@@ -200,7 +203,7 @@ final class Transitions {
 
     Resumed recover(SandboxId id) {
         Sandbox sandbox = registry.required(id);
-        return work("recovery of " + id, sandbox, () -> {
+        return work("recovery of " + id, sandbox, told -> {
             if (sandbox.phase() != Phase.LOST) {
                 throw conflict(sandbox, "is not lost");
             }
@@ -210,13 +213,14 @@ final class Transitions {
         });
     }
 
-    private <T> T work(String name, Sandbox sandbox, Supplier<T> flow) {
+    /** @param flow may tell its outcome before it ends; the sandbox is others' when it has ended */
+    private <T> T work(String name, Sandbox sandbox, Function<Consumer<T>, T> flow) {
         CompletableFuture<T> outcome = new CompletableFuture<>();
         context.background().execute(() -> {
             try {
                 outcome.complete(sandbox.turns().takeInTime(patience(sandbox), () -> {
                     requireThere(sandbox);
-                    return flow.get();
+                    return flow.apply(outcome::complete);
                 }));
             } catch (Throwable e) {
                 outcome.completeExceptionally(e);

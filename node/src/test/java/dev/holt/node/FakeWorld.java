@@ -6,6 +6,7 @@ import dev.holt.node.image.RootFileSystems;
 import dev.holt.node.image.TemplateImage;
 import dev.holt.node.network.Slot;
 import dev.holt.node.network.SlotSource;
+import dev.holt.node.runtime.ImageWitness;
 import dev.holt.node.runtime.InstanceSpec;
 import dev.holt.node.runtime.ResourceUsage;
 import dev.holt.node.runtime.RuntimeCapabilities;
@@ -155,7 +156,7 @@ final class FakeWorld {
         }
 
         @Override
-        public void checkpoint(Path imageDirectory, Duration limit) {
+        public void checkpoint(Path imageDirectory, ImageWitness witness, Duration limit) {
             fail("checkpoint");
             if (!suspended) {
                 throw new IllegalStateException("not suspended");
@@ -256,6 +257,9 @@ final class FakeWorld {
                 instance.crash();
             }
         }
+
+        @Override
+        public void close() {}
     };
 
     final RootFileSystems rootFileSystems = new RootFileSystems() {

@@ -94,11 +94,15 @@ final class NodeHarness {
     }
 
     LocalNode start(boolean killOnStop) {
+        return start(killOnStop, Optional.empty());
+    }
+
+    LocalNode start(boolean killOnStop, Optional<Isolation> runtime) {
         NodeConfig config = new NodeConfig(
                 "here",
                 state,
                 state.resolve("run"),
-                Optional.empty(),
+                runtime,
                 new NetworkConfig("fake", Ipv4Block.parse("10.0.0.0/24"), List.of(), List.of()),
                 new NodeConfig.Pools(1, 0, 0, 2),
                 limits,

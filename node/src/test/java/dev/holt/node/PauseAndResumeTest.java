@@ -70,6 +70,7 @@ final class PauseAndResumeTest {
             assertThat(paused.state()).isEqualTo(SandboxState.PAUSED);
             assertThat(paused.pause())
                     .hasValueSatisfying(pause -> assertThat(pause.memory()).isEqualTo(MemoryKept.DISK));
+            node.awaitIdle(id);
             assertThat(harness.world.instances).as("nothing runs").isEmpty();
             assertThat(harness.world.mountedRoots).isEmpty();
             assertThat(node.status().sandboxes()).isZero();
@@ -121,6 +122,7 @@ final class PauseAndResumeTest {
         assertThat(harness.world.instance(id).memory).isEqualTo("booted");
         assertThat(harness.world.written(id)).isEqualTo("files;");
         node.pause(id, true);
+        node.awaitIdle(id);
         Resumed rescued = node.resume(id, new ResumeSandbox(TIMEOUT, false));
         assertThat(rescued.way()).as("a rescue").isEqualTo(Resumed.Way.BOOTED);
         assertThat(harness.world.checks.get())
@@ -154,10 +156,14 @@ final class PauseAndResumeTest {
                 .isEqualTo(1);
 
         node.pause(id, true);
+
+        node.awaitIdle(id);
         assertThat(node.resume(id, new ResumeSandbox(TIMEOUT, false)).way()).isEqualTo(Resumed.Way.BOOTED);
         assertThat(harness.world.instance(id).memory).isEqualTo("booted");
 
         node.pause(id, true);
+
+        node.awaitIdle(id);
         harness.world.crash(id);
         await(() -> node.find(id).orElseThrow().pause().orElseThrow().memory() == MemoryKept.NONE);
         Resumed resumed = node.resume(id, WITH_MEMORY);
@@ -186,6 +192,7 @@ final class PauseAndResumeTest {
         assertThat(last(node, id, SandboxEvent.Type.PAUSE_FAILED).fields().get("problem"))
                 .contains(step.name());
         node.pause(id, true);
+        node.awaitIdle(id);
         node.resume(id, WITH_MEMORY);
         assertThat(harness.world.written(id)).isEqualTo("files;more;");
     }
@@ -202,6 +209,7 @@ final class PauseAndResumeTest {
         harness.world.failing = Optional.empty();
         assertThat(harness.state(node, id)).isEqualTo(SandboxState.RUNNING);
         node.pause(id, true);
+        node.awaitIdle(id);
     }
 
     @Test
@@ -238,9 +246,8 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         harness.world.failingEnds.set(2);
-        NodeException failure = failure(() -> node.pause(id, true));
-        assertThat(failure).hasMessageContaining("is kept").hasMessageContaining("goes on trying");
-        await(() -> harness.state(node, id) == SandboxState.PAUSED);
+        assertThat(node.pause(id, true).state()).isEqualTo(SandboxState.PAUSED);
+        await(() -> !harness.world.instances.containsKey(id));
         assertThat(node.resume(id, WITH_MEMORY).way()).isEqualTo(Resumed.Way.RESTORED);
         assertThat(harness.world.written(id)).isEqualTo("files;");
     }
@@ -259,11 +266,25 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         harness.failAt(step);
-        assertThat(failure(() -> node.pause(id, true))).hasMessageContaining("is kept");
-        await(() -> harness.state(node, id) == SandboxState.PAUSED);
+        SandboxStatus paused = node.pause(id, true);
+        assertThat(paused.state()).isEqualTo(SandboxState.PAUSED);
+        assertThat(paused.pause().orElseThrow().memory()).isEqualTo(MemoryKept.DISK);
+        await(() -> !harness.world.mountedRoots.contains(id));
         assertThat(node.status().sandboxes()).isZero();
         assertThat(node.resume(id, WITH_MEMORY).way()).isEqualTo(Resumed.Way.RESTORED);
         assertThat(harness.world.instance(id).memory).isEqualTo("thoughts");
+    }
+
+    @Test
+    void aResumeFinishesWhatThePauseCouldNotFree() {
+        LocalNode node = harness.start();
+        SandboxId id = harness.running(node);
+        harness.failAt(StateStep.PAUSE_COMMIT_JOURNAL);
+        node.pause(id, true);
+        node.awaitIdle(id);
+        assertThat(node.resume(id, WITH_MEMORY).way()).isEqualTo(Resumed.Way.RESTORED);
+        assertThat(harness.world.instance(id).memory).isEqualTo("thoughts");
+        assertThat(harness.world.written(id)).isEqualTo("files;");
     }
 
     @ParameterizedTest
@@ -274,6 +295,7 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         harness.failAt(step);
         NodeException failure = failure(() -> node.resume(id, WITH_MEMORY));
         assertThat(failure.kind()).isEqualTo(NodeException.Kind.UNAVAILABLE);
@@ -295,6 +317,7 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         harness.steps = (taken, sandbox) -> {
             if (taken == step) {
                 harness.steps = (other, any) -> {};
@@ -316,6 +339,7 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         harness.clock.jump(Duration.ofSeconds(3));
         await(() -> Files.exists(generation(state, id, 1).resolve("disk.ext4")));
         await(() -> copyIsTold(id, 1));
@@ -346,6 +370,7 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         Path image = generation(state, id, 1).resolve("memory/checkpoint.img");
         Files.writeString(image, "thoughtz");
         Resumed resumed = node.resume(id, WITH_MEMORY);
@@ -358,6 +383,8 @@ final class PauseAndResumeTest {
                 .contains(image.toString());
 
         node.pause(id, true);
+
+        node.awaitIdle(id);
         Path record = generation(state, id, 2).resolve("record.json");
         Files.writeString(record, Files.readString(record).replace("\"version\":1", "\"version\":99"));
         assertThat(node.resume(id, WITH_MEMORY).fallback())
@@ -365,6 +392,8 @@ final class PauseAndResumeTest {
                         why -> assertThat(why).contains("version 99").contains("version 1"));
 
         node.pause(id, true);
+
+        node.awaitIdle(id);
         Files.delete(generation(state, id, 3).resolve("memory/checkpoint.img"));
         assertThat(node.resume(id, WITH_MEMORY).fallback())
                 .hasValueSatisfying(why -> assertThat(why).contains("checkpoint.img' is missing"));
@@ -375,12 +404,14 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         harness.clock.jump(Duration.ofSeconds(3));
         await(() -> copyIsTold(id, 1));
         node.resume(id, WITH_MEMORY);
         harness.world.instance(id).memory = "later thoughts";
         harness.world.write(id, "later files;");
         node.pause(id, true);
+        node.awaitIdle(id);
         Files.writeString(generation(state, id, 2).resolve("memory/checkpoint.img"), "rubbish");
         Resumed resumed = node.resume(id, WITH_MEMORY);
         assertThat(resumed.way()).isEqualTo(Resumed.Way.PREVIOUS);
@@ -397,6 +428,7 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         Path image = state.resolve("fake-disks/" + id + "/image.ext4");
         Files.move(image, image.resolveSibling("away"));
         NodeException failure = failure(() -> node.resume(id, WITH_MEMORY));
@@ -412,6 +444,7 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         AtomicInteger tries = new AtomicInteger();
         harness.steps = (step, sandbox) -> {
             if (step == StateStep.RESUME_SLOT) {
@@ -420,6 +453,7 @@ final class PauseAndResumeTest {
         };
         assertThat(node.resume(id, WITH_MEMORY).way()).isEqualTo(Resumed.Way.RESTORED);
         node.pause(id, true);
+        node.awaitIdle(id);
         harness.steps = (step, sandbox) -> {};
         harness.world.failing = Optional.of("restore");
         Resumed booted = node.resume(id, WITH_MEMORY);
@@ -432,6 +466,7 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         int before = harness.world.started.get();
         List<Future<Resumed>> answers = new ArrayList<>();
         try (ExecutorService callers = Executors.newVirtualThreadPerTaskExecutor()) {
@@ -453,10 +488,12 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId shy = harness.running(node);
         node.pause(shy, true);
+        node.awaitIdle(shy);
         assertThat(failure(() -> node.wake(shy, 80)).kind()).isEqualTo(NodeException.Kind.CONFLICT);
         harness.lifecycle = new Lifecycle(Lifecycle.OnTimeout.PAUSE, true, true, Duration.ofSeconds(1));
         SandboxId open = harness.running(node);
         node.pause(open, true);
+        node.awaitIdle(open);
         Resumed woken = node.wake(open, 8000);
         assertThat(woken.sandbox().deadline()).isEqualTo(harness.clock.instant().plusSeconds(300));
         assertThat(last(node, open, SandboxEvent.Type.RESUMED).fields())
@@ -539,6 +576,7 @@ final class PauseAndResumeTest {
             boolean resume = step.name().startsWith("RESUME");
             if (resume) {
                 node.pause(id, true);
+                node.awaitIdle(id);
             }
             CountDownLatch inside = new CountDownLatch(1);
             CountDownLatch goOn = new CountDownLatch(1);
@@ -554,6 +592,7 @@ final class PauseAndResumeTest {
                         node.resume(id, WITH_MEMORY);
                     } else {
                         node.pause(id, true);
+                        node.awaitIdle(id);
                     }
                 }));
                 await(inside);
@@ -577,6 +616,7 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         node.kill(id, EndReason.KILLED);
         assertThat(node.find(id)).isEmpty();
         await(() -> !Files.exists(state.resolve("sandboxes/" + id)));
@@ -630,6 +670,7 @@ final class PauseAndResumeTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         node.resume(id, WITH_MEMORY);
         harness.world.write(id, "newest;");
         harness.world.crash(id);

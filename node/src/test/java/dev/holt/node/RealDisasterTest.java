@@ -101,6 +101,7 @@ final class RealDisasterTest {
                         StateStep.RESUME_INSTANCE,
                         StateStep.RESUME_AGENT)) {
                     node.pause(id, true);
+                    node.awaitIdle(id);
                     LocalNode killed = node;
                     dieIn(real, killed, step, () -> killed.resume(id, WITH_MEMORY));
                     node = real.start();
@@ -154,6 +155,7 @@ final class RealDisasterTest {
             shell(before, paused, "echo paused > /root/file; nohup sleep 10000 >/dev/null 2>&1 &");
             shell(before, running, "echo running > /root/file; sync");
             before.pause(paused, true);
+            before.awaitIdle(paused);
             real.abandon(before);
             // What a restart of the host leaves: nothing runs or is mounted, and the journal is of another boot.
             real.runtime().instances().forEach(real.runtime()::sweep);
@@ -184,6 +186,7 @@ final class RealDisasterTest {
             SandboxId id = node.create(real.request()).id();
             shell(node, id, "echo kept > /root/file");
             node.pause(id, true);
+            node.awaitIdle(id);
             Path memory = real.state().resolve("sandboxes/" + id + "/pause/1/memory");
             Path image;
             try (Stream<Path> files = Files.list(memory)) {

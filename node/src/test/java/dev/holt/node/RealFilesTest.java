@@ -74,7 +74,7 @@ final class RealFilesTest {
             def change(seed):
                 r = random.Random(seed)
                 def pick(root, directory=False):
-                    found = [p for p in sorted(entries(root)) if not p.startswith('/srv/w/.tool') and os.path.isdir(p) == directory and not os.path.islink(p)]
+                    found = [p for p in sorted(entries(root)) if p != '/srv/w' and not p.startswith('/srv/w/.tool') and os.path.isdir(p) == directory and not os.path.islink(p)]
                     return r.choice(found) if found else None
                 for step in range(25):
                     name = '/srv/w/%d-%d' % (seed, step)
@@ -135,6 +135,7 @@ final class RealFilesTest {
                 String before = digest(node, id, attributes);
                 boolean keepMemory = random.nextInt(3) > 0;
                 node.pause(id, keepMemory);
+                node.awaitIdle(id); // what a killed daemon was at stops with it, what an abandoned node is at does not
                 if (random.nextInt(5) == 0) {
                     real.abandon(node);
                     node = real.start();

@@ -99,6 +99,7 @@ final class RealStateTest {
                 SandboxStatus paused = node.pause(id, true);
                 assertThat(paused.pause().orElseThrow().memory()).isEqualTo(expected);
                 if (isolation == Isolation.GVISOR) {
+                    node.awaitIdle(id);
                     assertThat(real.runtime().instances()).as("nothing runs").isEmpty();
                 }
                 Resumed resumed = node.resume(id, WITH_MEMORY);
@@ -185,6 +186,7 @@ final class RealStateTest {
             assertThat(shell(node, id, "cat /root/time /root/dir/a; ls /root/new 2>&1 | wc -l; hostname"))
                     .isEqualTo("then\na\n1\n" + id + "\n");
             node.pause(id, true);
+            node.awaitIdle(id);
             node.rollback(id, build.template(), build.buildId());
             assertThat(shell(node, id, "cat /root/time")).isEqualTo("then\n");
             real.assertNothingLeft();

@@ -5,8 +5,10 @@ import static dev.holt.node.NodeHarness.await;
 import static dev.holt.node.NodeHarness.capture;
 import static dev.holt.node.NodeHarness.last;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.holt.nodeapi.EndReason;
+import dev.holt.nodeapi.Isolation;
 import dev.holt.nodeapi.Lifecycle;
 import dev.holt.nodeapi.MemoryKept;
 import dev.holt.nodeapi.ResumeSandbox;
@@ -20,6 +22,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -71,6 +74,7 @@ final class RecoveryTest {
             assertThat(last(after, id, SandboxEvent.Type.PAUSE_FAILED).fields()).containsEntry("cause", "restart");
             harness.world.write(id, "more;");
             after.pause(id, true);
+            after.awaitIdle(id);
             after.resume(id, WITH_MEMORY);
             assertThat(harness.world.written(id)).isEqualTo("files;more;");
             harness.abandon(after);
@@ -107,12 +111,28 @@ final class RecoveryTest {
     }
 
     @Test
+    void whatRunsGoesOnWhenItsRuntimeIsNotOfferedAnyMore() {
+        LocalNode before = harness.start();
+        SandboxId id = harness.running(before);
+        harness.abandon(before);
+        LocalNode after = harness.start(false, Optional.of(Isolation.CONTAINER));
+        assertThat(after.status().isolations()).isEmpty();
+        assertThat(harness.state(after, id)).isEqualTo(SandboxState.RUNNING);
+        after.pause(id, true);
+        after.awaitIdle(id);
+        after.resume(id, WITH_MEMORY);
+        assertThat(harness.world.written(id)).isEqualTo("files;");
+        assertThatThrownBy(() -> harness.running(after)).hasMessageContaining("this node offers []");
+    }
+
+    @Test
     void whatStandsStillInMemoryIsTakenOverAsItIs() {
         harness.world.keepsMemory = false;
         LocalNode before = harness.start();
         SandboxId id = harness.running(before);
         SandboxId cut = harness.running(before);
         before.pause(id, true);
+        before.awaitIdle(id);
         dieIn(before, StateStep.PAUSE_COMMITTED, () -> before.pause(cut, true));
         LocalNode after = harness.start();
         for (SandboxId each : new SandboxId[] {id, cut}) {
@@ -122,6 +142,7 @@ final class RecoveryTest {
             assertThat(harness.world.instance(each).memory).isEqualTo("thoughts");
         }
         after.pause(id, true);
+        after.awaitIdle(id);
         harness.abandon(after);
         harness.world.crash(id);
         LocalNode last = harness.start();
@@ -139,6 +160,7 @@ final class RecoveryTest {
         LocalNode before = harness.start();
         SandboxId id = harness.running(before);
         before.pause(id, true);
+        before.awaitIdle(id);
         dieIn(before, step, () -> before.resume(id, WITH_MEMORY));
         LocalNode after = harness.start();
         assertThat(harness.state(after, id)).isEqualTo(SandboxState.PAUSED);
@@ -158,6 +180,7 @@ final class RecoveryTest {
         LocalNode before = harness.start();
         SandboxId id = harness.running(before);
         before.pause(id, true);
+        before.awaitIdle(id);
         dieIn(before, step, () -> before.resume(id, WITH_MEMORY));
         harness.world.write(id, "meanwhile;");
         LocalNode after = harness.start();
@@ -165,6 +188,7 @@ final class RecoveryTest {
         assertThat(harness.world.instance(id).memory).isEqualTo("thoughts");
         assertThat(after.status().sandboxes()).isEqualTo(1);
         after.pause(id, true);
+        after.awaitIdle(id);
         after.resume(id, WITH_MEMORY);
         assertThat(harness.world.written(id)).isEqualTo("files;meanwhile;");
     }
@@ -174,6 +198,7 @@ final class RecoveryTest {
         LocalNode before = harness.start();
         SandboxId id = harness.running(before);
         before.pause(id, true);
+        before.awaitIdle(id);
         dieIn(before, StateStep.RESUME_INSTANCE, () -> before.resume(id, WITH_MEMORY));
         harness.world.write(id, "meanwhile;");
         harness.world.mute(id);
@@ -208,6 +233,7 @@ final class RecoveryTest {
             harness.world.instance(id).memory = "newer thoughts";
             if (paused) {
                 before.pause(id, true);
+                before.awaitIdle(id);
             }
             dieIn(before, step, () -> before.rollback(id, build.template(), build.buildId()));
             LocalNode after = harness.start();
@@ -234,6 +260,7 @@ final class RecoveryTest {
             }
             assertThat(state.resolve("fake-disks/" + id + "/aside.ext4")).doesNotExist();
             after.pause(id, true);
+            after.awaitIdle(id);
             assertThat(after.resume(id, WITH_MEMORY).way()).isEqualTo(Resumed.Way.RESTORED);
             harness.abandon(after);
         }
@@ -245,6 +272,7 @@ final class RecoveryTest {
         SandboxId running = harness.running(before);
         SandboxId paused = harness.running(before);
         before.pause(paused, true);
+        before.awaitIdle(paused);
         SandboxId warm = before.create(harness.request()).id();
         before.kill(warm, EndReason.KILLED);
         await(() -> !Files.exists(state.resolve("sandboxes/" + warm)));
@@ -303,6 +331,7 @@ final class RecoveryTest {
         LocalNode before = harness.start();
         SandboxId id = harness.running(before);
         before.pause(id, true);
+        before.awaitIdle(id);
         harness.abandon(before);
         harness.reboot();
         LocalNode after = harness.start();
@@ -322,6 +351,7 @@ final class RecoveryTest {
         LocalNode before = harness.start();
         SandboxId id = harness.running(before);
         before.pause(id, true);
+        before.awaitIdle(id);
         dieIn(before, StateStep.RESUME_MOUNTED, () -> before.resume(id, WITH_MEMORY));
         harness.reboot();
         LocalNode after = harness.start();

@@ -92,6 +92,8 @@ final class SnapshotsTest {
                 .containsEntry("memory", "disk");
 
         node.pause(memory, true);
+
+        node.awaitIdle(memory);
         node.kill(id, EndReason.KILLED);
         node.deleteSnapshot(build.template(), "s1");
         assertThat(node.resume(memory, WITH_MEMORY).way())
@@ -136,6 +138,7 @@ final class SnapshotsTest {
         LocalNode node = harness.start();
         SandboxId id = harness.running(node);
         node.pause(id, true);
+        node.awaitIdle(id);
         SnapshotBuild build = node.capture(id, capture("s1", false));
         assertThat(build.memory()).isEqualTo(MemoryKept.DISK);
         assertThat(build.stood()).isZero();
@@ -160,6 +163,7 @@ final class SnapshotsTest {
         SandboxId other = from(node, build, true);
         assertThat(harness.world.instance(other).memory).isEqualTo("booted");
         node.pause(id, true);
+        node.awaitIdle(id);
         node.capture(id, capture("s2", false));
         assertThat(harness.world.instance(id).frozen).as("it stands on").isTrue();
     }
@@ -341,6 +345,7 @@ final class SnapshotsTest {
         assertThat(node.status().sandboxes()).isEqualTo(1);
         harness.world.write(id, "again;");
         node.pause(id, true);
+        node.awaitIdle(id);
         Resumed again = node.rollback(id, build.template(), "s1");
         assertThat(again.sandbox().state()).as("a paused one runs then").isEqualTo(SandboxState.RUNNING);
         assertThat(harness.world.written(id)).isEqualTo("files;");
@@ -393,6 +398,8 @@ final class SnapshotsTest {
         assertThat(harness.world.written(id)).isEqualTo("files;newer;");
 
         node.pause(id, true);
+
+        node.awaitIdle(id);
         harness.failAt(step);
         failure(() -> node.rollback(id, build.template(), "s1"));
         assertThat(harness.state(node, id)).as("a paused one stays it").isEqualTo(SandboxState.PAUSED);

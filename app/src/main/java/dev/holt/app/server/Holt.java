@@ -113,7 +113,7 @@ public final class Holt implements AutoCloseable {
         }
         BuiltInTemplates builtIn = started(new BuiltInTemplates(templates, rooms::resources, rooms.buildOnDemand()));
 
-        Disks disks = new Disks(state.resolve("empty-disks"), state.resolve("disks"));
+        Disks disks = started(new Disks(state.resolve("empty-disks"), state.resolve("disks")));
         Interpreter interpreter = started(new Interpreter());
         LocalNode node = started(
                 LocalNode.start(rooms.node(), runtimes, templates, disks, agent, foreground, interpreter::warm));
@@ -191,7 +191,7 @@ public final class Holt implements AutoCloseable {
         StringBuilder reasons = new StringBuilder();
         for (RuntimeProbe.Report report : probe.probeAll()) {
             if (report.working().isPresent()) {
-                working.add(new OciRuntime(report.working().get(), run, rooms.networkName(), ends));
+                working.add(started(new OciRuntime(report.working().get(), run, rooms.networkName(), ends)));
             } else {
                 log.warn("no {} sandboxes here: {}", report.isolation().wireName(), report.explanation());
                 reasons.append(System.lineSeparator())

@@ -28,7 +28,7 @@ import java.util.stream.Stream;
  * <p>The file systems have no journal, which would cost each sandbox a kernel thread, 8 MB and every write twice. What must be durable
  * is synced when a sandbox is paused; after a crash of the host a disk that was mounted is checked, see {@link Disk#check}.
  */
-public final class Disks {
+public final class Disks implements AutoCloseable {
     private static final String MOUNTED = "mounted";
     private static final String IMAGE = "image.ext4";
     /** Part of the name of empty images, so that a change of {@link #format} never meets old ones. */
@@ -136,6 +136,16 @@ public final class Disks {
             }
         });
         return freed;
+    }
+
+    /** Takes back what the mounts were kept private by, unless a disk is mounted: those of sandboxes that run on are. */
+    @Override
+    public void close() {
+        try {
+            Mounts.endPrivate(disks);
+        } catch (LinuxException e) {
+            throw new ImageFailure("could not release '" + disks + "': " + e.getMessage(), e);
+        }
     }
 
     private static List<String> owner(Disk disk) {

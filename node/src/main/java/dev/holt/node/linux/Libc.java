@@ -42,6 +42,12 @@ final class Libc {
     private static final long RESOLVE_NO_MAGICLINKS = 0x02;
     private static final long RESOLVE_IN_ROOT = 0x10;
 
+    private static final int AF_UNIX = 1;
+    private static final int SOCK_STREAM = 1;
+    private static final int MSG_NOSIGNAL = 0x4000;
+    private static final int SHUT_WR = 1;
+    private static final int F_SETPIPE_SZ = 1031;
+
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
     private static final VarHandle ERRNO = STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
@@ -85,6 +91,18 @@ final class Libc {
     private static final Function EVENTFD = function("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
     private static final Function EVENTFD_WRITE =
             function("eventfd_write", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG));
+    private static final Function SOCKET =
+            function("socket", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final Function CONNECT =
+            function("connect", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final Function SENDMSG =
+            function("sendmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final Function SHUTDOWN = function("shutdown", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final Function READ =
+            function("read", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final Function PIPE2 = function("pipe2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
+    private static final Function FCNTL = function(
+            "fcntl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT), Linker.Option.firstVariadicArg(2));
     private static final Function STRERROR = new Function("strerror", false, FunctionDescriptor.of(ADDRESS, JAVA_INT));
 
     private Libc() {}
@@ -257,6 +275,42 @@ final class Libc {
     /** eventfd(2), not yet signalled. */
     static long eventfd() {
         return call((arena, state) -> (int) EVENTFD.handle().invokeExact(state, 0, O_CLOEXEC));
+    }
+
+    /** socket(2) of the family AF_UNIX, for a stream. */
+    static long unixSocket() {
+        return call((arena, state) -> (int) SOCKET.handle().invokeExact(state, AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0));
+    }
+
+    /** connect(2). */
+    static long connect(int socket, MemorySegment address) {
+        return call(
+                (arena, state) -> (int) CONNECT.handle().invokeExact(state, socket, address, (int) address.byteSize()));
+    }
+
+    /** sendmsg(2) without a signal when nobody listens any more. */
+    static long sendMessage(int socket, MemorySegment header) {
+        return call((arena, state) -> (long) SENDMSG.handle().invokeExact(state, socket, header, MSG_NOSIGNAL));
+    }
+
+    /** shutdown(2) of what is sent. */
+    static long shutdownOutput(int socket) {
+        return call((arena, state) -> (int) SHUTDOWN.handle().invokeExact(state, socket, SHUT_WR));
+    }
+
+    /** read(2); blocks the calling thread. */
+    static long read(int descriptor, MemorySegment into) {
+        return call((arena, state) -> (long) READ.handle().invokeExact(state, descriptor, into, into.byteSize()));
+    }
+
+    /** pipe2(2); the descriptors of both ends go into {@code ends}. */
+    static long pipe(MemorySegment ends) {
+        return call((arena, state) -> (int) PIPE2.handle().invokeExact(state, ends, O_CLOEXEC));
+    }
+
+    /** fcntl(2) that sets how many bytes a pipe holds. */
+    static void setPipeSize(int descriptor, int bytes) {
+        call((arena, state) -> (int) FCNTL.handle().invokeExact(state, descriptor, F_SETPIPE_SZ, bytes));
     }
 
     /** Makes an eventfd readable for good. */

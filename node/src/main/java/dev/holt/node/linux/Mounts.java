@@ -64,6 +64,19 @@ public final class Mounts {
     }
 
     /**
+     * Undoes {@link #makePrivate}, unless something is mounted below: then nothing happens.
+     *
+     * @throws LinuxException when the kernel refuses
+     */
+    public static void endPrivate(Path directory) {
+        List<Mount> mounts = below(directory);
+        if (!mounts.isEmpty()
+                && mounts.stream().allMatch(mount -> mount.target().equals(directory))) {
+            unmount(directory);
+        }
+    }
+
+    /**
      * Unmounts the topmost mount on {@code target}; nothing happens when there is none. One that stays busy for 100 ms is
      * detached: gone from the tree at once, freed when its last user lets go.
      *

@@ -107,6 +107,16 @@ sealed interface Cgroups permits CgroupsV1, CgroupsV2 {
         return gone;
     }
 
+    /** Removes the group from every hierarchy in which it has neither processes nor subgroups. */
+    default void removeIfEmpty(String group) {
+        for (Path hierarchy : hierarchies()) {
+            Path directory = hierarchy.resolve(group);
+            if (subdirectories(directory).isEmpty()) {
+                removeDirectory(directory);
+            }
+        }
+    }
+
     /** The names of the groups directly below {@code group}. */
     default Set<String> children(String group) {
         Set<String> names = new LinkedHashSet<>();

@@ -46,6 +46,9 @@ public sealed interface OciEngine permits Runc, Runsc {
      */
     Optional<List<String>> checkpoint(Path imageDirectory);
 
+    /** How a memory image is taken from its kernel while it is written, where the engine has a way. */
+    Optional<ImageStream> images(Remains remains, SandboxId id, ImageWitness witness);
+
     /** What in the guest made the engine refuse a checkpoint, in the words of a user, if what it said means that. */
     Optional<String> refusal(String said);
 

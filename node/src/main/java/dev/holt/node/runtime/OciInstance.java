@@ -121,13 +121,13 @@ final class OciInstance implements RuntimeInstance {
     }
 
     @Override
-    public void checkpoint(Path imageDirectory, Duration limit) {
+    public void checkpoint(Path imageDirectory, ImageWitness witness, Duration limit) {
         suspending.lock();
         try {
             if (!isSuspended(limit)) {
                 throw new IllegalStateException("sandbox " + id + " must be suspended for a checkpoint");
             }
-            checkpoints.write(this, imageDirectory, limit);
+            checkpoints.write(this, imageDirectory, witness, limit);
         } finally {
             suspending.unlock();
         }

@@ -180,4 +180,9 @@ public final class OciRuntime implements SandboxRuntime {
     public void sweep(SandboxId id) {
         remains.sweep(id);
     }
+
+    @Override
+    public void close() {
+        remains.endParents();
+    }
 }

@@ -87,6 +87,12 @@ record Remains(OciEngine engine, Path root, Cgroups cgroups, String cgroupParent
         end(id);
     }
 
+    /** Removes the groups that sandboxes' groups are made in, where there is none of these. */
+    void endParents() {
+        cgroups.removeIfEmpty(cgroupParent);
+        cgroups.removeIfEmpty(cgroupParent.substring(0, cgroupParent.lastIndexOf('/')));
+    }
+
     private boolean worksOn(Path process, SandboxId id) {
         try {
             List<String> words = List.of(Files.readString(process.resolve("cmdline"), StandardCharsets.ISO_8859_1)

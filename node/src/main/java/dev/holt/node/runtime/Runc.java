@@ -34,6 +34,11 @@ record Runc(Path binary) implements OciEngine {
     }
 
     @Override
+    public Optional<ImageStream> images(Remains remains, SandboxId id, ImageWitness witness) {
+        return Optional.empty();
+    }
+
+    @Override
     public Optional<List<String>> checkpoint(Path imageDirectory) {
         return Optional.empty();
     }

@@ -115,7 +115,7 @@ record Runsc(Path binary, Set<String> knownFlags, boolean hidesNetworkSysctl) im
     @Override
     public Optional<List<String>> checkpoint(Path imageDirectory) {
         List<String> words = new ArrayList<>(List.of("checkpoint", "--leave-running", "--compression=none"));
-        if (knownFlags.contains("checkpoint exclude-committed-zero-pages")) {
+        if (excludesEmptyPages()) {
             words.add("--exclude-committed-zero-pages");
         }
         if (knownFlags.contains("checkpoint direct")) {
@@ -135,7 +135,20 @@ record Runsc(Path binary, Set<String> knownFlags, boolean hidesNetworkSysctl) im
     }
 
     @Override
+    public Optional<ImageStream> images(Remains remains, SandboxId id, ImageWitness witness) {
+        return Optional.of(new ImageStream(control(remains, id), excludesEmptyPages(), witness));
+    }
+
+    private boolean excludesEmptyPages() {
+        return knownFlags.contains("checkpoint exclude-committed-zero-pages");
+    }
+
+    @Override
     public Suspension suspension(Remains remains, SandboxId id) {
+        return control(remains, id);
+    }
+
+    private static SentryControl control(Remains remains, SandboxId id) {
         return new SentryControl(remains.root().resolve("runsc-" + id + ".sock"));
     }
 

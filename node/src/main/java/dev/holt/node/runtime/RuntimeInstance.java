@@ -55,12 +55,13 @@ public interface RuntimeInstance extends AutoCloseable {
      *
      * @param imageDirectory an empty directory, which nobody but root may look into: there are secrets in memory. What is in it
      *     after a failure is worth nothing and the caller's to remove
+     * @param witness sees what is written, as far as the engine lets it
      * @param limit how long it may take; what still writes then is left to end by itself, and the directory must not be used again
      * @throws CheckpointRefused when the guest has something that can't be checkpointed, by name
      * @throws RuntimeFailure when it failed otherwise, as on a full disk, or when the runtime keeps no memory at all. In either case
      *     the guest is as before
      */
-    void checkpoint(Path imageDirectory, Duration limit);
+    void checkpoint(Path imageDirectory, ImageWitness witness, Duration limit);
 
     /** Ends it at once (SIGKILL to everything in it) and removes its state; idempotent. */
     @Override

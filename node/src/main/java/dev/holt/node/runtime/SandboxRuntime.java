@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Optional;
 
 /** One way to isolate sandboxes. The layers above ask its capabilities and never which one it is. */
-public interface SandboxRuntime {
+public interface SandboxRuntime extends AutoCloseable {
     Isolation isolation();
 
     RuntimeCapabilities capabilities();
@@ -44,4 +44,8 @@ public interface SandboxRuntime {
 
     /** Removes whatever is left of an instance: processes, engine state, cgroups. Fine when there is nothing. */
     void sweep(SandboxId id);
+
+    /** Gives back what it made on this host besides instances; these run on, and what they need stays. */
+    @Override
+    void close();
 }

@@ -1,5 +1,7 @@
 package dev.holt.node.runtime;
 
+import dev.holt.node.linux.Pipe;
+import dev.holt.node.linux.UnixSocket;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -9,6 +11,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -18,6 +21,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The control socket of one sentry, which {@code runsc pause} and {@code runsc resume} speak to as well: a call is one JSON object,
@@ -78,6 +82,64 @@ record SentryControl(Path socket) implements Suspension {
         }
     }
 
+    /** The sentry answered that it could not. */
+    static final class Failure extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        Failure(String said) {
+            super(said);
+        }
+    }
+
+    /**
+     * Has it write a memory image into the pipes: its state, what says where pages are, the pages. Fails with {@link Failure} when it
+     * would not, and with an {@link IOException} when it ended.
+     */
+    CompletableFuture<Void> checkpoint(boolean withoutEmptyPages, List<Pipe> pipes) {
+        ObjectNode options = JSON.createObjectNode().putNull("key");
+        options.putObject("metadata").put("compression", "none");
+        options.putObject("MemoryFileSaveOpts").put("ExcludeCommittedZeroPages", withoutEmptyPages);
+        options.put("have_pages_file", true).put("Resume", true);
+        CompletableFuture<Void> answer = new CompletableFuture<>();
+        // A thread of its own: the calls of the C library block whoever carries them.
+        Thread.ofPlatform().daemon().name("sentry checkpoint").start(() -> {
+            try {
+                result(sent("containerManager.Checkpoint", options, pipes));
+                answer.complete(null);
+            } catch (IOException | RuntimeException e) {
+                answer.completeExceptionally(e);
+            }
+        });
+        return answer;
+    }
+
+    private byte[] sent(String method, JsonNode argument, List<Pipe> pipes) throws IOException {
+        try (UnixSocket connection = UnixSocket.connect(socket)) {
+            connection.sendLast(request(method, argument).toString().getBytes(StandardCharsets.UTF_8), pipes);
+            pipes.forEach(Pipe::closeWritingEnd); // now only the sentry has them: they end when it is done
+            return connection.readAll();
+        } finally {
+            pipes.forEach(Pipe::closeWritingEnd);
+        }
+    }
+
+    private static ObjectNode request(String method, JsonNode argument) {
+        ObjectNode request = JSON.createObjectNode().put("method", method);
+        request.set("arg", argument);
+        return request;
+    }
+
+    private static JsonNode result(byte[] text) throws IOException {
+        if (text.length == 0) {
+            throw new IOException("it ended");
+        }
+        JsonNode answer = JSON.readTree(text);
+        if (!answer.path("success").asBoolean(false)) {
+            throw new Failure(answer.path("err").asString("no reason given"));
+        }
+        return answer.path("result");
+    }
+
     private static long count(Pattern pattern, String text) {
         Matcher matcher = pattern.matcher(text);
         long count = 0;
@@ -120,22 +182,13 @@ record SentryControl(Path socket) implements Suspension {
     private JsonNode converse(String method) throws IOException {
         try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
             channel.connect(UnixDomainSocketAddress.of(socket));
-            String request =
-                    JSON.createObjectNode().put("method", method).putNull("arg").toString();
-            ByteBuffer bytes = ByteBuffer.wrap(request.getBytes(StandardCharsets.UTF_8));
+            ByteBuffer bytes =
+                    ByteBuffer.wrap(request(method, JSON.nullNode()).toString().getBytes(StandardCharsets.UTF_8));
             while (bytes.hasRemaining()) {
                 channel.write(bytes);
             }
             channel.shutdownOutput(); // one call a connection: the answer ends where the connection does
-            byte[] text = Channels.newInputStream(channel).readAllBytes();
-            if (text.length == 0) {
-                throw new IOException("it ended");
-            }
-            JsonNode answer = JSON.readTree(text);
-            if (!answer.path("success").asBoolean(false)) {
-                throw new IOException(answer.path("err").asString("no reason given"));
-            }
-            return answer.path("result");
+            return result(Channels.newInputStream(channel).readAllBytes());
         }
     }
 }

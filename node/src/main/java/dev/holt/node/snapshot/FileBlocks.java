@@ -10,9 +10,16 @@ import java.nio.file.Path;
 /** A file's content without what is zero, wherever its file system has holes and wherever it has written zeros out. */
 final class FileBlocks {
     /** Bytes in a block. */
-    private static final int SIZE = 1 << 18;
+    static final int SIZE = 1 << 18;
+
+    private static final ByteBuffer ZEROS = ByteBuffer.allocateDirect(SIZE).asReadOnlyBuffer();
 
     private FileBlocks() {}
+
+    /** Whether a block, or a shorter piece, is all zero. */
+    static boolean isZero(ByteBuffer bytes) {
+        return MemorySegment.ofBuffer(bytes).mismatch(MemorySegment.ofBuffer(ZEROS.slice(0, bytes.remaining()))) < 0;
+    }
 
     /** Hears of one block that is not all zero. */
     @FunctionalInterface
@@ -24,7 +31,6 @@ final class FileBlocks {
     /** Hands every block of {@code file} that is not all zero to {@code reader}, in order. */
     static void read(Path file, FileChannel channel, Reader reader) throws IOException {
         ByteBuffer block = ByteBuffer.allocateDirect(SIZE);
-        ByteBuffer zeros = ByteBuffer.allocateDirect(SIZE);
         long next = 0;
         for (FileExtents.Extent extent : FileExtents.of(file)) {
             for (long number = Math.max(next, extent.start() / SIZE); number * SIZE < extent.end(); number++) {
@@ -34,8 +40,7 @@ final class FileBlocks {
                     continue;
                 }
                 block.flip();
-                if (MemorySegment.ofBuffer(block).mismatch(MemorySegment.ofBuffer(zeros.slice(0, block.limit())))
-                        >= 0) {
+                if (!isZero(block)) {
                     reader.block(number, block);
                 }
             }

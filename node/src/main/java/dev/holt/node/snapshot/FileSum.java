@@ -65,14 +65,67 @@ public record FileSum(String name, long size, long sum) {
     }
 
     private static long sum(Path file, FileChannel channel) throws IOException {
-        CRC32C whole = new CRC32C();
-        CRC32C part = new CRC32C();
-        ByteBuffer entry = ByteBuffer.allocate(2 * Long.BYTES);
-        FileBlocks.read(file, channel, (number, bytes) -> {
+        Blocks blocks = new Blocks();
+        FileBlocks.read(file, channel, blocks::add);
+        return blocks.sum();
+    }
+
+    /** The sum over the blocks that are not all zero. */
+    private static final class Blocks {
+        private final CRC32C whole = new CRC32C();
+        private final CRC32C part = new CRC32C();
+        private final ByteBuffer entry = ByteBuffer.allocate(2 * Long.BYTES);
+
+        void add(long number, ByteBuffer bytes) {
             part.reset();
             part.update(bytes);
             whole.update(entry.clear().putLong(number).putLong(part.getValue()).flip());
-        });
-        return whole.getValue();
+        }
+
+        long sum() {
+            return whole.getValue();
+        }
+    }
+
+    /** The sum of a file whose content comes piece by piece, from its start. Not for several threads at once. */
+    static final class Running {
+        private final Blocks blocks = new Blocks();
+        private final ByteBuffer begun = ByteBuffer.allocateDirect(FileBlocks.SIZE);
+        private long number;
+        private long size;
+
+        void add(ByteBuffer bytes) {
+            size += bytes.remaining();
+            while (bytes.hasRemaining()) {
+                int missing = begun.remaining();
+                if (begun.position() == 0 && bytes.remaining() >= missing) {
+                    block(bytes.slice(bytes.position(), missing)); // whole as it is: no copy
+                } else {
+                    missing = Math.min(missing, bytes.remaining());
+                    begun.put(bytes.slice(bytes.position(), missing));
+                    if (!begun.hasRemaining()) {
+                        block(begun.flip());
+                        begun.clear();
+                    }
+                }
+                bytes.position(bytes.position() + missing);
+            }
+        }
+
+        private void block(ByteBuffer bytes) {
+            if (!FileBlocks.isZero(bytes)) {
+                blocks.add(number, bytes);
+            }
+            number++;
+        }
+
+        /** Of what has come; nothing must come after that. */
+        FileSum sum(String name) {
+            if (begun.position() > 0) {
+                block(begun.flip());
+                begun.limit(0);
+            }
+            return new FileSum(name, size, blocks.sum());
+        }
     }
 }

@@ -61,12 +61,16 @@ public final class PauseStore {
         return home(generation).resolve(COPY);
     }
 
-    /** What the files of the memory image are, and makes them durable: the record may then be written. */
-    public List<FileSum> sumMemory(int generation, Verified verified) {
+    /**
+     * What the files of the memory image are, and makes them durable: the record may then be written.
+     *
+     * @param seen those that were seen while they were written
+     */
+    public List<FileSum> sumMemory(int generation, ImageSums seen, Verified verified) {
         Path memory = memory(generation);
         List<FileSum> sums = new ArrayList<>();
         for (Path file : Durable.files(memory)) {
-            FileSum sum = FileSum.of(file, MEMORY + "/" + memory.relativize(file));
+            FileSum sum = seen.of(file, MEMORY + "/" + memory.relativize(file));
             verified.computed(sum, file, file);
             sums.add(sum);
             Durable.sync(file);

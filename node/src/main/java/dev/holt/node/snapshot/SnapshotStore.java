@@ -151,21 +151,25 @@ public final class SnapshotStore {
 
         /** What the disk's copy is. */
         public FileSum sumDisk() {
-            return sum(home.resolve(DISK), DISK);
+            return computed(FileSum.of(home.resolve(DISK), DISK), home.resolve(DISK));
         }
 
-        /** What the memory image's files are. */
-        public List<FileSum> sumMemory() {
+        /**
+         * What the memory image's files are.
+         *
+         * @param seen those that were seen while they were written
+         */
+        public List<FileSum> sumMemory(ImageSums seen) {
             List<FileSum> sums = new ArrayList<>();
             for (Path file : Durable.files(memory())) {
-                sums.add(sum(file, MEMORY + "/" + memory().relativize(file)));
+                FileSum sum = seen.of(file, MEMORY + "/" + memory().relativize(file));
+                sums.add(computed(sum, file));
             }
             return sums;
         }
 
-        private FileSum sum(Path file, String name) {
-            FileSum sum = FileSum.of(file, name);
-            verified.computed(sum, finalHome(key).resolve(name), file);
+        private FileSum computed(FileSum sum, Path file) {
+            verified.computed(sum, finalHome(key).resolve(sum.name()), file);
             return sum;
         }
 

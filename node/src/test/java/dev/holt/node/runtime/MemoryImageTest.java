@@ -88,7 +88,7 @@ class MemoryImageTest {
         Path memory = Files.createDirectories(directory.resolve("memory"));
         sandbox.guest().hold(LIMIT);
         sandbox.instance().suspend(LIMIT);
-        sandbox.instance().checkpoint(memory, LIMIT);
+        sandbox.instance().checkpoint(memory, ImageWitness.NONE, LIMIT);
         Path files = copy(upper(sandbox.directory()), directory.resolve("files"));
         sandbox.instance().proceed(LIMIT);
         sandbox.guest().release();
@@ -210,7 +210,7 @@ class MemoryImageTest {
         try (TestSandbox sandbox = host.start(runtime(Isolation.CONTAINER), SMALL)) {
             Path directory = Files.createDirectories(host.state().resolve("none"));
             sandbox.instance().suspend(LIMIT);
-            assertThatThrownBy(() -> sandbox.instance().checkpoint(directory, LIMIT))
+            assertThatThrownBy(() -> sandbox.instance().checkpoint(directory, ImageWitness.NONE, LIMIT))
                     .isInstanceOf(RuntimeFailure.class)
                     .hasMessageContaining("keeps no memory");
             sandbox.instance().proceed(LIMIT);
@@ -362,7 +362,7 @@ class MemoryImageTest {
             awaited(sandbox, "/home/user/ready");
             Path directory = Files.createDirectories(host.state().resolve("refused"));
             sandbox.instance().suspend(LIMIT);
-            assertThatThrownBy(() -> sandbox.instance().checkpoint(directory, LIMIT))
+            assertThatThrownBy(() -> sandbox.instance().checkpoint(directory, ImageWitness.NONE, LIMIT))
                     .isInstanceOf(CheckpointRefused.class)
                     .hasMessageContaining("'/home/user/deleted' was deleted");
             sandbox.instance().proceed(LIMIT);
@@ -380,11 +380,11 @@ class MemoryImageTest {
             try {
                 Path directory = Files.createDirectories(full.resolve("memory"));
                 sandbox.instance().suspend(LIMIT);
-                assertThatThrownBy(() -> sandbox.instance().checkpoint(directory, LIMIT))
+                assertThatThrownBy(() -> sandbox.instance().checkpoint(directory, ImageWitness.NONE, LIMIT))
                         .isInstanceOf(RuntimeFailure.class)
                         .hasMessageContaining("no space left on device");
                 Path count = Files.createDirectories(host.state().resolve("enough"));
-                sandbox.instance().checkpoint(count, LIMIT);
+                sandbox.instance().checkpoint(count, ImageWitness.NONE, LIMIT);
                 HostCommand.of("rm", "-r", count.toString()).runOrFail();
             } finally {
                 HostCommand.of("umount", full.toString()).runOrFail();
@@ -402,7 +402,7 @@ class MemoryImageTest {
         Path directory = Files.createDirectories(host.state().resolve("crash"));
         try (TestSandbox sandbox = host.start(runtime, SMALL)) {
             sandbox.instance().suspend(LIMIT);
-            assertThatThrownBy(() -> sandbox.instance().checkpoint(directory, Duration.ofMillis(1)))
+            assertThatThrownBy(() -> sandbox.instance().checkpoint(directory, ImageWitness.NONE, Duration.ofMillis(1)))
                     .isInstanceOf(RuntimeFailure.class)
                     .hasMessageContaining("within 1 ms");
             sandbox.instance().proceed(LIMIT);
@@ -414,7 +414,7 @@ class MemoryImageTest {
             ProcessIdentity.kill(sentry);
             sandbox.instance().awaitEnd();
             Path other = Files.createDirectories(host.state().resolve("crash2"));
-            assertThatThrownBy(() -> sandbox.instance().checkpoint(other, LIMIT))
+            assertThatThrownBy(() -> sandbox.instance().checkpoint(other, ImageWitness.NONE, LIMIT))
                     .isInstanceOf(RuntimeFailure.class)
                     .hasMessageContaining("its kernel has ended");
             assertThatThrownBy(() -> sandbox.instance().proceed(LIMIT)).isInstanceOf(RuntimeFailure.class);

@@ -130,7 +130,7 @@ final class StoresTest {
                 AgentToken.random(new SecureRandom()),
                 "/agent",
                 List.of(),
-                pauses.sumMemory(generation, verified));
+                pauses.sumMemory(generation, new ImageSums(), verified));
         PauseRecord record = new PauseRecord(
                 PauseRecord.VERSION,
                 SANDBOX,
@@ -201,7 +201,7 @@ final class StoresTest {
                     AgentToken.random(new SecureRandom()),
                     "/agent",
                     List.of(),
-                    build.sumMemory());
+                    build.sumMemory(new ImageSums()));
             build.sync();
             build.commit(new SnapshotRecord(
                     SnapshotRecord.VERSION,

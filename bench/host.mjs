@@ -71,6 +71,7 @@ export class Daemon {
       HOLT_NETWORK_ADDRESSES: '10.93.0.0/20',
       HOLT_CONTROL_LISTEN: `127.0.0.1:${await freePort()}`,
       HOLT_TRAFFIC_LISTEN: `127.0.0.1:${await freePort()}`,
+      HOLT_NODE_KILL_ON_STOP: 'true', // a benchmark that failed leaves nothing to the next one
       ...settings,
     }
     const started = performance.now()

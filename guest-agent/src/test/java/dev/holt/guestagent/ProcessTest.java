@@ -490,7 +490,7 @@ final class ProcessTest {
     @Test
     void drainsAtOnceWhatNobodyWillTakeUp() throws IOException {
         try (AgentConnection connection = agent.connect()) {
-            AgentConnection.Started kept = connection.startShell("seq 1 100000; echo end", 0);
+            AgentConnection.Started kept = connection.startShell("seq 1 3000000; echo end", 0);
             call(Frame.DETACH, detach(kept, 1_000_000)).ok();
             detached(connection, new StringBuilder());
             assertThat(find(kept).state()).as("its pipe is full").isZero();
@@ -500,19 +500,19 @@ final class ProcessTest {
         }
         try (AgentConnection connection = agent.connect();
                 AgentConnection later = agent.connect()) {
-            AgentConnection.Started dropped = connection.startShell("seq 1 100000; echo end", 0);
+            AgentConnection.Started dropped = connection.startShell("seq 1 3000000; echo end", 0);
             call(Frame.DETACH, detach(dropped, 0)).ok();
             detached(connection, new StringBuilder());
             awaitEnd(dropped);
             later.send(Frame.ATTACH, attach(dropped)).started();
-            assertThat(later.outcome().out()).hasSize(TAIL).endsWith("100000\nend\n");
+            assertThat(later.outcome().out()).hasSize(TAIL).endsWith("3000000\nend\n");
         }
     }
 
     @Test
     void drainsAfterItsTime() throws IOException {
         try (AgentConnection connection = agent.connect()) {
-            AgentConnection.Started kept = connection.startShell("seq 1 100000", 0);
+            AgentConnection.Started kept = connection.startShell("seq 1 3000000", 0);
             call(Frame.DETACH, detach(kept, 1)).ok();
             detached(connection, new StringBuilder());
             awaitEnd(kept);

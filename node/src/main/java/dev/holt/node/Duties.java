@@ -68,6 +68,7 @@ final class Duties {
         }
         switch (sandbox.phase()) {
             case RUNNING -> {
+                sandbox.guest().attention().look();
                 if (sandbox.expired(now)) {
                     if (onTimeout(sandbox) == Lifecycle.OnTimeout.PAUSE) {
                         attend(sandbox, () -> pause(sandbox));

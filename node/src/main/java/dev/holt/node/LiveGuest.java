@@ -25,11 +25,16 @@ final class LiveGuest {
 
     private final Sandbox sandbox;
     private final GuestSockets sockets = new GuestSockets();
+    private final Attention attention;
     private volatile @Nullable Body body;
     private volatile @Nullable Owned owned;
 
     LiveGuest(Sandbox sandbox, Optional<Body> running) {
         this.sandbox = sandbox;
+        this.attention = new Attention(
+                () -> body().map(Body::instance),
+                work -> Thread.ofVirtual().name("attention " + sandbox.id()).start(work),
+                System::nanoTime);
         running.ifPresent(first -> {
             this.body = first;
             this.owned = sandbox.entry().claim().isPresent() ? own(first) : null;
@@ -52,7 +57,11 @@ final class LiveGuest {
     /** What the envd service needs to serve it, while it runs. */
     Optional<EnvdSandbox> envd() {
         Owned now = owned;
-        return now != null && serves() ? Optional.of(now.envd()) : Optional.empty();
+        if (now == null || !serves()) {
+            return Optional.empty();
+        }
+        attention.asked();
+        return Optional.of(now.envd());
     }
 
     private boolean serves() {
@@ -64,6 +73,7 @@ final class LiveGuest {
     void take(Body running) {
         body = running;
         owned = own(running);
+        attention.started();
         reconnect();
     }
 
@@ -88,6 +98,11 @@ final class LiveGuest {
                 frame.story(),
                 probe::sample);
         return new Owned(envd, probe);
+    }
+
+    /** Whether anybody waits for it. */
+    Attention attention() {
+        return attention;
     }
 
     /** A sample of now, if it runs. */
@@ -145,6 +160,7 @@ final class LiveGuest {
                     "sandbox " + sandbox.id() + " does not run: it is "
                             + sandbox.phase().words());
         }
+        attention.asked();
         return sockets.connect(new InetSocketAddress(now.slot().guestAddress(), port));
     }
 

@@ -72,15 +72,16 @@ final class Pausing {
                 SandboxEvent.Type.PAUSING,
                 "the pause began" + (cause.equals(Cause.TIMEOUT) ? " because its time was over" : ""),
                 cause.fields(Map.of("memory", memory.wireName())));
+        Stop stop = new Stop();
         PauseRecord record;
         try {
             context.taken(StateStep.PAUSE_JOURNAL, sandbox);
-            record = write(sandbox, generation, memory, limit);
+            record = write(sandbox, generation, memory, limit, stop);
         } catch (RuntimeException e) {
             throw undone(sandbox, generation, e);
         }
         noteKept(sandbox, record);
-        told(sandbox, record, cause, Duration.ofNanos(System.nanoTime() - from));
+        told(sandbox, record, cause, Duration.ofNanos(System.nanoTime() - from), stop.took);
         boolean atOnce = memory == MemoryKept.HOST; // nothing is ended, so nobody need be told before
         if (!atOnce) {
             kept.run();
@@ -105,17 +106,24 @@ final class Pausing {
         return capabilities.freezes() ? MemoryKept.HOST : MemoryKept.NONE;
     }
 
+    /** How long the guest took to stand still. */
+    private static final class Stop {
+        private Duration took = Duration.ZERO;
+    }
+
     /** Everything that can fail: when it returns the pause is durable. */
-    private PauseRecord write(Sandbox sandbox, int generation, MemoryKept kept, Duration limit) {
+    private PauseRecord write(Sandbox sandbox, int generation, MemoryKept kept, Duration limit, Stop stop) {
         Body body = sandbox.guest().running();
         sandbox.guest().cutOff("sandbox " + sandbox.id() + " is paused");
         context.taken(StateStep.PAUSE_CUT, sandbox);
 
+        long running = System.nanoTime();
         if (kept == MemoryKept.DISK) {
             body.instance().suspend(limit);
         } else {
             body.instance().freeze();
         }
+        stop.took = Duration.ofNanos(System.nanoTime() - running);
         context.taken(StateStep.PAUSE_STANDS, sandbox);
 
         Path memory = sandbox.pauses().begin(generation);
@@ -203,12 +211,18 @@ final class Pausing {
                 cause);
     }
 
-    private void told(Sandbox sandbox, PauseRecord record, Cause cause, Duration took) {
+    private void told(Sandbox sandbox, PauseRecord record, Cause cause, Duration took, Duration stop) {
         String memory = record.memory().wireName();
         sandbox.event(
                 SandboxEvent.Type.PAUSED,
                 "paused by " + cause.words() + ", memory kept: " + memory,
-                cause.fields(Map.of("memory", memory, "milliseconds", Long.toString(took.toMillis()))));
+                cause.fields(Map.of(
+                        "memory",
+                        memory,
+                        "milliseconds",
+                        Long.toString(took.toMillis()),
+                        "stop-microseconds",
+                        Long.toString(stop.toNanos() / 1000))));
         sandbox.story(LogEntry.Level.INFO, "sandbox paused", cause.fields(Map.of("memory", memory)));
         sandbox.pauseSucceeded();
     }

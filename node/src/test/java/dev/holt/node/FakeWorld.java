@@ -112,6 +112,9 @@ final class FakeWorld {
             return new ResourceUsage(1_000_000, 1 << 20, 1 << 10);
         }
 
+        @Override
+        public void attend(boolean attended) {}
+
         void mute() {
             guest.ifPresent(listening -> {
                 try {

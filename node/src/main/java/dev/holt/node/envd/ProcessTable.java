@@ -49,6 +49,7 @@ final class ProcessTable {
             RunningProcess process =
                     new RunningProcess(agent, record, stream.pid(), stream.startId(), stream, this::ended);
             put(process);
+            agent.prepare(); // the next command finds a connection
             log.write(
                     LogEntry.Level.INFO,
                     "Process with pid " + process.pid() + " started",

@@ -13,6 +13,8 @@ import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The connections to one agent. Whoever takes one gives it back when it is unary again, or closes it. Few are kept, and none
@@ -21,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>While it is held nobody gets one, and those that are out are waited for, then closed: a checkpoint would break them at any byte.
  */
 final class ConnectionPool implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(ConnectionPool.class);
     private static final int IDLE_MAXIMUM = 4;
     private static final Duration IDLE_TIME = Duration.ofSeconds(20);
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
@@ -41,6 +44,7 @@ final class ConnectionPool implements AutoCloseable {
     /** How many are being made for requests. */
     private int connecting;
 
+    private boolean preparing;
     private boolean reaping;
     private Gate gate = Gate.OPEN;
     private String reason = "";
@@ -78,6 +82,36 @@ final class ConnectionPool implements AutoCloseable {
             kept.close();
         }
         return connect(CONNECT_TIMEOUT);
+    }
+
+    /**
+     * Sees to it that the next one who takes a connection need not wait for it to be made, unless one is idle anyway. Returns at once, and
+     * never fails.
+     */
+    void prepare() {
+        lock.lock();
+        try {
+            if (gate != Gate.OPEN || preparing || !idle.isEmpty()) {
+                return;
+            }
+            preparing = true;
+        } finally {
+            lock.unlock();
+        }
+        Thread.ofVirtual().name("guest-connection-" + address).start(() -> {
+            try {
+                giveBack(connect(CONNECT_TIMEOUT));
+            } catch (GuestFailure e) {
+                log.debug("no connection to {} was made ahead of need", address, e);
+            } finally {
+                lock.lock();
+                try {
+                    preparing = false;
+                } finally {
+                    lock.unlock();
+                }
+            }
+        });
     }
 
     /** A new connection. */

@@ -298,6 +298,11 @@ public final class GuestAgent implements AutoCloseable {
                 (connection, answer) -> new ProcessStream(pool, connection, answer));
     }
 
+    /** Makes a connection for the next request ahead of it, if none is idle; returns at once and never fails. */
+    public void prepare() {
+        pool.prepare();
+    }
+
     /** Takes a process over from whatever connection has it. ESRCH when it is unknown. */
     public ProcessStream attach(int pid, long startId) {
         FrameBuilder request =

@@ -78,4 +78,7 @@ public sealed interface OciEngine permits Runc, Runsc {
 
     /** What must be done to the processes of a sandbox right after its start. */
     void settle(Set<Long> processes);
+
+    /** Makes the processes of a sandbox save CPU time, or not any more; see {@link RuntimeInstance#attend}. */
+    void attend(Set<Long> processes, boolean attended);
 }

@@ -134,6 +134,11 @@ final class OciInstance implements RuntimeInstance {
     }
 
     @Override
+    public void attend(boolean attended) {
+        remains.engine().attend(remains.cgroups().processes(remains.group(id)), attended);
+    }
+
+    @Override
     public void close() {
         remains.end(id);
     }

@@ -108,4 +108,7 @@ record Runc(Path binary) implements OciEngine {
 
     @Override
     public void settle(Set<Long> processes) {}
+
+    @Override
+    public void attend(Set<Long> processes, boolean attended) {}
 }

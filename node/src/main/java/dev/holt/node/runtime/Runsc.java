@@ -45,6 +45,9 @@ record Runsc(Path binary, Set<String> knownFlags, boolean hidesNetworkSysctl) im
     /** In nanoseconds: 4 ms, which a guest's shortest sleeps then take longer. */
     private static final String TIMER_SLACK = "4000000";
 
+    /** In nanoseconds: a command takes 2 to 4 ms less with it, and an idle guest twice the CPU time. */
+    private static final String ATTENDED_TIMER_SLACK = "500000";
+
     /** What the guest's root may do to the guest's own kernel; none of it is a capability on the host. */
     private static final List<String> FURTHER_CAPABILITIES = List.of(
             "CAP_DAC_READ_SEARCH",
@@ -205,31 +208,42 @@ record Runsc(Path binary, Set<String> knownFlags, boolean hidesNetworkSysctl) im
     }
 
     /**
-     * Two things that runsc leaves to its host.
-     *
-     * <p>At the memory limit the kernel's killer would choose the sentry, the biggest process, and with it the whole sandbox. Making
-     * the stubs, which stand for the guest's processes, its first choice kills the offender only. Stubs of later processes are
-     * forked from these and inherit it. (Lowering the sentry's score instead needs CAP_SYS_RESOURCE.)
-     *
-     * <p>The sentry's timers wake it hundreds of times a second, builds of 2024 even while the guest does nothing, which costs 3 to
-     * 7 % of a core for each sandbox. Timers that may be {@link #TIMER_SLACK} late, see prctl(2), are served together: that is a
-     * third of the cost, and guests start processes twice as fast. Threads made later inherit it.
+     * At the memory limit the kernel's killer would choose the sentry, the biggest process, and with it the whole sandbox. Making the
+     * stubs, which stand for the guest's processes, its first choice kills the offender only. Stubs of later processes are forked from
+     * these and inherit it. (Lowering the sentry's score instead needs CAP_SYS_RESOURCE.)
      */
     @Override
     public void settle(Set<Long> processes) {
         for (long pid : processes) {
             Path directory = Path.of("/proc", Long.toString(pid));
-            try (Stream<Path> threads = Files.list(directory.resolve("task"))) {
-                for (Path thread : threads.toList()) {
-                    Files.writeString(
-                            Path.of("/proc").resolve(thread.getFileName()).resolve("timerslack_ns"), TIMER_SLACK);
-                }
+            try {
                 String commandLine = Files.readString(directory.resolve("cmdline"), StandardCharsets.ISO_8859_1);
                 if (!commandLine.startsWith("runsc-sandbox") && !commandLine.startsWith("runsc-gofer")) {
                     Files.writeString(directory.resolve("oom_score_adj"), "1000");
                 }
+            } catch (IOException e) {
+                continue; // it has ended meanwhile: nothing to protect
+            }
+        }
+        attend(processes, true);
+    }
+
+    /**
+     * The sentry's timers wake it hundreds of times a second, builds of 2024 even while the guest does nothing, which costs 3 to 7 % of a
+     * core for each sandbox and slows the guest down. Timers that may be late by {@link #TIMER_SLACK}, see prctl(2), are served together:
+     * that is a third to a seventh of the cost. Threads made later inherit it.
+     */
+    @Override
+    public void attend(Set<Long> processes, boolean attended) {
+        String slack = attended ? ATTENDED_TIMER_SLACK : TIMER_SLACK;
+        for (long pid : processes) {
+            try (Stream<Path> threads = Files.list(Path.of("/proc", Long.toString(pid), "task"))) {
+                for (Path thread : threads.toList()) {
+                    Files.writeString(
+                            Path.of("/proc").resolve(thread.getFileName()).resolve("timerslack_ns"), slack);
+                }
             } catch (IOException | UncheckedIOException e) {
-                continue; // it, or a thread of it, has ended meanwhile: nothing to protect, or nothing to slow down
+                continue; // it, or a thread of it, has ended meanwhile: nothing to slow down
             }
         }
     }

@@ -63,6 +63,12 @@ public interface RuntimeInstance extends AutoCloseable {
      */
     void checkpoint(Path imageDirectory, ImageWitness witness, Duration limit);
 
+    /**
+     * Tells whether somebody waits for what it does. One that was just started or restored is attended; one that is not may be slower by
+     * some milliseconds to answer, and cheaper while it does nothing.
+     */
+    void attend(boolean attended);
+
     /** Ends it at once (SIGKILL to everything in it) and removes its state; idempotent. */
     @Override
     void close();

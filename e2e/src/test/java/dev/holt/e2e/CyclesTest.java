@@ -4,9 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -29,15 +30,15 @@ final class CyclesTest {
                 Map.of("HOLT_POOL_WARM", "2", "HOLT_POOL_SLOTS", "4", "HOLT_LOGS_RETENTION", "0");
         int times = cycles * Integer.getInteger("holt.cycles.factor", 1);
         try (Holt holt = Holt.start(runtime, settings)) {
-            AtomicReference<Footprint> before = new AtomicReference<>();
+            Deque<Footprint> before = new ArrayDeque<>();
             sdks.converse(
                     holt,
                     Map.of(),
                     moment -> {
                         if (moment.equals("before")) {
-                            before.set(atRest(holt));
+                            before.add(atRest(holt));
                         } else {
-                            assertNotGrown(holt, before.get());
+                            assertNotGrown(holt, before.remove());
                         }
                     },
                     "cycles.mjs",

@@ -62,15 +62,7 @@ final class Holt implements AutoCloseable {
 
     private void launch() {
         try {
-            Files.deleteIfExists(environmentFile);
-            ProcessBuilder builder = new ProcessBuilder(Repository.holt().toString(), "serve")
-                    .redirectErrorStream(true)
-                    .redirectInput(
-                            ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
-                    .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
-            builder.environment().putAll(settings);
-            Process started = builder.start();
-            process = started;
+            Process started = begin();
             Instant limit = Instant.now().plus(Duration.ofMinutes(5)); // the first start makes the template
             while (!Files.exists(environmentFile)) {
                 if (!started.isAlive() || Instant.now().isAfter(limit)) {
@@ -84,6 +76,18 @@ final class Holt implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new AssertionError("interrupted", e);
         }
+    }
+
+    private Process begin() throws IOException {
+        Files.deleteIfExists(environmentFile);
+        ProcessBuilder builder = new ProcessBuilder(Repository.holt().toString(), "serve")
+                .redirectErrorStream(true)
+                .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+        builder.environment().putAll(settings);
+        Process started = builder.start();
+        process = started;
+        return started;
     }
 
     /** What clients export, plus what the suites ask for. */
@@ -111,6 +115,29 @@ final class Holt implements AutoCloseable {
     /** Starts the daemon again on the same state. */
     void restart() {
         launch();
+    }
+
+    /** Starts the daemon again and ends it as a crash would, that long afterwards, wherever it has got to. */
+    void crashWhileStarting(Duration after) {
+        try {
+            begin();
+            Thread.sleep(after);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted", e);
+        }
+        crash();
+    }
+
+    boolean isAlive() {
+        return running().isAlive();
+    }
+
+    /** What the daemon and its sandboxes take of the host now. */
+    Footprint footprint() {
+        return Footprint.of(running().pid(), state, leaks);
     }
 
     /** Runs the command line against this Holt. */

@@ -51,7 +51,8 @@ final class Leaks {
         throw new AssertionError("left behind:\n" + String.join("\n", left));
     }
 
-    private Set<String> things() {
+    /** All there is now, each in words that begin with its kind. */
+    Set<String> things() {
         Set<String> things = new TreeSet<>();
         processes(things);
         lines("/proc/self/mounts")
@@ -81,7 +82,9 @@ final class Leaks {
                 .output()
                 .lines()
                 .forEach(table -> things.add("nft " + table));
-        children(state.resolve("sandboxes").toString()).forEach(name -> things.add("directory of sandbox " + name));
+        for (String kept : List.of("sandboxes", "disks", "snapshots", "snapshots/.blobs")) {
+            children(state.resolve(kept).toString()).forEach(name -> things.add("directory " + kept + "/" + name));
+        }
         return things;
     }
 

@@ -1,5 +1,7 @@
 package dev.holt.e2e;
 
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -8,6 +10,8 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /** The clients under test: the newest of each SDK, 2.45 as the oldest that Holt promises to serve, and the CLI. */
@@ -25,6 +29,13 @@ final class Sdks {
         sdks.javascript();
         sdks.python("newest", "e2b");
         sdks.python("oldest", "e2b==2.45.*");
+        return sdks;
+    }
+
+    /** The JavaScript ones alone. */
+    static Sdks installJavascript() {
+        Sdks sdks = new Sdks();
+        sdks.javascript();
         return sdks;
     }
 
@@ -138,6 +149,59 @@ final class Sdks {
                 Repository.e2e().resolve("javascript"),
                 holt.environment(),
                 Stream.concat(Stream.of("node", file), Stream.of(arguments)));
+    }
+
+    /**
+     * Runs one JavaScript program that has things done: for each line that it prints beginning with @, {@code work} gets the rest of
+     * it, and the program reads a line when that is done. Other lines are printed.
+     *
+     * @param more variables of its environment
+     */
+    void converse(Holt holt, Map<String, String> more, Consumer<String> work, String file, String... arguments) {
+        ProcessBuilder builder = new ProcessBuilder(Stream.concat(Stream.of("node", file), Stream.of(arguments))
+                        .toList())
+                .directory(Repository.e2e().resolve("javascript").toFile())
+                .redirectErrorStream(true);
+        builder.environment().putAll(holt.environment());
+        builder.environment().putAll(more);
+        try {
+            Process program = builder.start();
+            Thread limit = Thread.ofVirtual().start(() -> endAfter(program, SUITE_LIMIT));
+            try (BufferedReader said = program.inputReader();
+                    BufferedWriter answers = program.outputWriter()) {
+                for (String line = said.readLine(); line != null; line = said.readLine()) {
+                    if (line.startsWith("@")) {
+                        work.accept(line.substring(1));
+                        answers.write("done\n");
+                        answers.flush();
+                    } else {
+                        System.out.println(line);
+                    }
+                }
+                int exitCode = program.waitFor();
+                if (exitCode != 0) {
+                    throw new AssertionError(file + " ended with exit code " + exitCode + ", see what it printed");
+                }
+            } finally {
+                program.destroyForcibly();
+                limit.interrupt();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted while running " + file, e);
+        }
+    }
+
+    private static void endAfter(Process program, Duration limit) {
+        try {
+            if (!program.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+                program.destroyForcibly();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // it has ended
+        }
     }
 
     /** Runs one Python program in the environment of that name and returns what it printed. */

@@ -69,7 +69,8 @@ public interface Node {
 
     /**
      * Traffic for a port of a sandbox that does not run: resumes it when its lifecycle says so, for its timeout or 300 s if that is
-     * more, and waits meanwhile as {@link #resume} does. Answers at once for one that runs.
+     * more, and waits meanwhile as {@link #resume} does. Answers at once for one that runs; one that somebody else is bringing back is
+     * waited for, whatever its lifecycle says.
      *
      * @throws NodeException as {@link #resume}; CONFLICT too when it is paused and traffic may not wake it
      */

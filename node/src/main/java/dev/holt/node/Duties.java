@@ -122,6 +122,9 @@ final class Duties {
         try {
             transitions.pauseAtDeadline(sandbox);
         } catch (NodeException e) {
+            if (e.kind() == NodeException.Kind.NOT_FOUND) {
+                return; // it gave way to a kill
+            }
             sandbox.turns().whenFree(() -> {
                 if (sandbox.phase() == Phase.RUNNING && sandbox.expired(context.now())) {
                     Instant next = sandbox.pauseFailed(context.now(), SHORTEST_EXTENSION, LONGEST_EXTENSION);

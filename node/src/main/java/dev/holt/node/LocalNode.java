@@ -45,8 +45,10 @@ import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** The sandboxes of this host: the door, and how its parts are put together. */
 public final class LocalNode implements Node, AutoCloseable {
@@ -232,6 +234,19 @@ public final class LocalNode implements Node, AutoCloseable {
         } catch (SnapshotFailure e) {
             throw new NodeException(NodeException.Kind.UNAVAILABLE, String.valueOf(e.getMessage()), e);
         }
+    }
+
+    /**
+     * Ids of the templates' builds that something here stands on: sandboxes that run, wait to be claimed, are paused or lost, and
+     * snapshots. Those of creates under way are not among them. Empty when it can't be known.
+     */
+    public Optional<Set<String>> buildsInUse() {
+        return context.snapshots().bases().map(bases -> {
+            Set<String> builds = new HashSet<>(bases);
+            registry.all().forEach(sandbox -> builds.add(sandbox.entry().base().buildId()));
+            creation.warm().kinds().forEach(kind -> builds.add(kind.buildId()));
+            return Set.copyOf(builds);
+        });
     }
 
     // ---- ask --------------------------------------------------------------------------------------------------------

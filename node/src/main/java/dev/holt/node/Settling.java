@@ -290,7 +290,7 @@ final class Settling {
         }
         Pause pause = entry.pause().orElseThrow();
         MemoryKept left = pause.memory() == MemoryKept.HOST ? MemoryKept.NONE : pause.memory();
-        if (!rollback && left == MemoryKept.DISK && entry.way().step() != Transition.Step.BEGUN) {
+        if (!rollback && pause.memory() != MemoryKept.HOST && entry.way().step() != Transition.Step.BEGUN) {
             left = putRight(sandbox, found, guestRan);
         }
         sandbox.becomeDurably(Pausing.paused(sandbox.entry(), new Pause(pause.since(), left), entry.generation()));
@@ -308,12 +308,12 @@ final class Settling {
                 return MemoryKept.NONE;
             }
             PauseRecord now = record.get();
-            if (guestRan && now.copy().isPresent()) {
+            if (now.memory() == MemoryKept.DISK && guestRan && now.copy().isPresent()) {
                 sandbox.root().swap(sandbox.pauses().copy(now.generation()));
                 sandbox.root().dropAside();
                 now = now.withCopy(Optional.empty());
-            } else if (guestRan) {
-                now = now.withoutMemory();
+            } else if (guestRan || now.memory() == MemoryKept.HOST) {
+                now = now.withoutMemory(); // what stood still in the host's was given up for this resume
             }
             now = found.sameBoot()
                     ? now.withDisk(context.verified().sum(sandbox.root().image(), "disk"))

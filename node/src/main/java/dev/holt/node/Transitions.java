@@ -92,10 +92,23 @@ final class Transitions {
         }
         var lifecycle = sandbox.entry().owner().lifecycle();
         if (!lifecycle.autoResume()) {
-            throw conflict(sandbox, "is not resumed by traffic");
+            return broughtBack(sandbox);
         }
         Duration timeout = lifecycle.timeout().compareTo(SHORTEST_WAKE) < 0 ? SHORTEST_WAKE : lifecycle.timeout();
         return resume(sandbox, timeout, true, Cause.traffic(port));
+    }
+
+    /** Traffic does not bring it back. Where somebody else is about to, traffic waits for that. */
+    private Resumed broughtBack(Sandbox sandbox) {
+        Phase phase = sandbox.phase();
+        if (phase == Phase.RESUMING || phase == Phase.ROLLING_BACK) {
+            sandbox.turns().take(patience(sandbox), () -> sandbox);
+        }
+        SandboxStatus now = status(sandbox);
+        if (now.state() != SandboxState.RUNNING && now.state() != SandboxState.CAPTURING) {
+            throw conflict(sandbox, "is not resumed by traffic");
+        }
+        return new Resumed(now, Resumed.Way.RAN, Optional.empty());
     }
 
     private Resumed resume(Sandbox sandbox, Duration timeout, boolean useMemory, Cause cause) {

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -73,6 +74,11 @@ final class WarmPools implements Lease {
             pool = pools.get(sandbox.kind());
         }
         return pool != null && pool.remove(sandbox);
+    }
+
+    /** What sandboxes are kept ready of. */
+    synchronized Set<SandboxKind> kinds() {
+        return Set.copyOf(pools.keySet());
     }
 
     synchronized int ready() {

@@ -17,6 +17,7 @@ import dev.holt.nodeapi.SandboxEvent;
 import dev.holt.nodeapi.SandboxState;
 import dev.holt.nodeapi.SandboxStatus;
 import dev.holt.wire.id.SandboxId;
+import dev.holt.wire.id.TemplateId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -501,6 +502,39 @@ final class PauseAndResumeTest {
                 .containsEntry("port", "8000");
     }
 
+    @ParameterizedTest
+    @EnumSource(
+            value = StateStep.class,
+            names = {"RESUME_MOUNTED", "ROLLBACK_STOPPED"})
+    void trafficWaitsForWhatSomebodyElseBringsBack(StateStep step) throws Exception {
+        harness.lifecycle = new Lifecycle(Lifecycle.OnTimeout.PAUSE, true, false, TIMEOUT);
+        LocalNode node = harness.start();
+        SandboxId id = harness.running(node);
+        boolean rollback = step == StateStep.ROLLBACK_STOPPED;
+        if (rollback) {
+            node.capture(id, NodeHarness.capture("s1", false));
+        } else {
+            node.pause(id, true);
+        }
+        CountDownLatch inside = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        harness.steps = (taken, sandbox) -> {
+            if (taken == step) {
+                inside.countDown();
+                await(goOn);
+            }
+        };
+        try (ExecutorService callers = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<Resumed> back = callers.submit(
+                    () -> rollback ? node.rollback(id, new TemplateId("snap"), "s1") : node.resume(id, WITH_MEMORY));
+            await(inside);
+            Future<Resumed> traffic = callers.submit(() -> node.wake(id, 8000));
+            goOn.countDown();
+            assertThat(traffic.get().way()).isEqualTo(Resumed.Way.RAN);
+            assertThat(back.get().sandbox().state()).isEqualTo(SandboxState.RUNNING);
+        }
+    }
+
     @Test
     void itIsPausedAtItsDeadline() {
         LocalNode node = harness.start();
@@ -537,6 +571,33 @@ final class PauseAndResumeTest {
         await(() -> harness.state(node, id) == SandboxState.PAUSED);
         node.resume(id, WITH_MEMORY);
         assertThat(harness.world.instance(id).memory).isEqualTo("thoughts");
+    }
+
+    @Test
+    void aPauseAtTheDeadlineGivesWayToAKill() throws Exception {
+        LocalNode node = harness.start();
+        SandboxId id = harness.running(node);
+        CountDownLatch inside = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        harness.steps = (taken, sandbox) -> {
+            if (taken == StateStep.PAUSE_STANDS) {
+                inside.countDown();
+                await(goOn);
+            }
+        };
+        harness.clock.jump(TIMEOUT);
+        await(inside);
+        try (ExecutorService callers = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<?> kill = callers.submit(() -> node.kill(id, EndReason.KILLED));
+            await(() -> NodeHarness.isEndWanted(node, id));
+            goOn.countDown();
+            kill.get();
+        }
+        assertThat(node.find(id)).isEmpty();
+        assertThat(NodeHarness.types(node, id))
+                .as("nobody says that it runs on")
+                .endsWith(SandboxEvent.Type.KILLED)
+                .doesNotContain(SandboxEvent.Type.TIMEOUT_CHANGED);
     }
 
     @Test

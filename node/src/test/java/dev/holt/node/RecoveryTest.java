@@ -175,6 +175,41 @@ final class RecoveryTest {
     @ParameterizedTest
     @EnumSource(
             value = StateStep.class,
+            names = {"RESUME_JOURNAL", "RESUME_VERIFIED", "RESUME_MOUNTED", "RESUME_SLOT"})
+    void soIsOneThatBoots(StateStep step) {
+        LocalNode before = harness.start();
+        SandboxId id = harness.running(before);
+        before.pause(id, false);
+        dieIn(before, step, () -> before.resume(id, WITH_MEMORY));
+        LocalNode after = harness.start();
+        assertThat(harness.state(after, id)).isEqualTo(SandboxState.PAUSED);
+        assertThat(harness.world.mountedRoots).isEmpty();
+        assertThat(after.resume(id, WITH_MEMORY).way()).isEqualTo(Resumed.Way.BOOTED);
+        assertThat(harness.world.written(id)).isEqualTo("files;");
+        assertThat(harness.world.checks.get())
+                .as("its disk was unmounted in order, and what it is then is known")
+                .isZero();
+    }
+
+    @Test
+    void aBootInPlaceOfWhatStoodStillIsUndone() {
+        harness.world.keepsMemory = false;
+        LocalNode before = harness.start();
+        SandboxId id = harness.running(before);
+        before.pause(id, true);
+        harness.world.crash(id);
+        NodeHarness.await(
+                () -> before.find(id).orElseThrow().pause().orElseThrow().memory() == MemoryKept.NONE);
+        dieIn(before, StateStep.RESUME_MOUNTED, () -> before.resume(id, WITH_MEMORY));
+        LocalNode after = harness.start();
+        assertThat(after.find(id).orElseThrow().pause().orElseThrow().memory()).isEqualTo(MemoryKept.NONE);
+        assertThat(after.resume(id, WITH_MEMORY).way()).isEqualTo(Resumed.Way.BOOTED);
+        assertThat(harness.world.written(id)).isEqualTo("files;");
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = StateStep.class,
             names = {"RESUME_INSTANCE", "RESUME_AGENT", "RESUME_RUNS"})
     void aGuestThatRunsIsTakenOver(StateStep step) {
         LocalNode before = harness.start();

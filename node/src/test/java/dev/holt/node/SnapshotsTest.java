@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -418,5 +419,31 @@ final class SnapshotsTest {
         node.create(harness.request(new TemplateId("snap"), "fork", true));
         harness.clock.jump(Duration.ofMinutes(6));
         await(() -> !Files.exists(state.resolve("snapshots/snap")));
+    }
+
+    @Test
+    void theBuildsThatSandboxesAndSnapshotsStandOnAreKnown() throws IOException {
+        LocalNode node = harness.start();
+        assertThat(node.buildsInUse()).contains(Set.of());
+        SandboxId id = harness.running(node);
+        assertThat(node.buildsInUse()).contains(Set.of(FakeWorld.BUILD));
+        SnapshotBuild build = node.capture(id, capture("s1", false));
+        node.kill(id, EndReason.KILLED);
+        await(() -> harness.world.roots.isEmpty());
+        assertThat(node.buildsInUse()).as("a snapshot").contains(Set.of(FakeWorld.BUILD));
+        SandboxId other = from(node, build, true);
+        node.deleteSnapshot(build.template(), "s1");
+        node.pause(other, true);
+        harness.abandon(node);
+        LocalNode next = harness.start();
+        assertThat(next.buildsInUse()).as("one that is paused").contains(Set.of(FakeWorld.BUILD));
+        next.kill(other, EndReason.KILLED);
+        await(() -> next.buildsInUse().orElseThrow().isEmpty());
+        harness.abandon(next);
+
+        Path unreadable = Files.createDirectories(state.resolve("snapshots/snap/odd"));
+        Files.writeString(unreadable.resolve("build.json"), "{}");
+        assertThat(harness.start().buildsInUse()).as("who knows").isEmpty();
+        Files.delete(unreadable.resolve("build.json"));
     }
 }

@@ -16,6 +16,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
@@ -37,6 +38,7 @@ final class BuiltInTemplates implements OfferedTemplates, AutoCloseable {
     private final Function<BuiltInTemplate, Resources> resources;
     private final boolean onDemand;
     private final Map<BuiltInTemplate, Work> works = new EnumMap<>(BuiltInTemplate.class);
+    private Optional<Thread> tidying = Optional.empty();
     private boolean closed;
 
     /**
@@ -92,6 +94,26 @@ final class BuiltInTemplates implements OfferedTemplates, AutoCloseable {
                 .filter(template ->
                         newest(template).isPresent() && store.current(template).isEmpty())
                 .forEach(template -> begin(template, renewed));
+    }
+
+    /**
+     * Removes what older Holts built and nothing stands on any more: while nobody is served yet, but for the files, which go in the background.
+     *
+     * @param inUse ids of builds
+     */
+    synchronized void tidy(Set<String> inUse) {
+        try {
+            store.retire(inUse);
+        } catch (ImageFailure e) {
+            log.warn("builds of templates that nothing needs any more stay: {}", e.getMessage());
+        }
+        tidying = Optional.of(Thread.ofVirtual().name("template removal").start(() -> {
+            try {
+                store.removeRetired();
+            } catch (ImageFailure | CommandFailure e) {
+                log.warn("old builds of templates are not all removed, the next start goes on: {}", e.getMessage());
+            }
+        }));
     }
 
     @Override
@@ -194,20 +216,22 @@ final class BuiltInTemplates implements OfferedTemplates, AutoCloseable {
         return message.lines().reduce((first, second) -> second).orElse(message);
     }
 
-    /** Ends builds under way; they leave nothing. */
+    /** Ends builds under way, which leave nothing, and the tidying, which the next start goes on with. */
     @Override
     public void close() {
-        List<Work> running;
+        List<Thread> running;
         synchronized (this) {
             closed = true;
-            running = works.values().stream().filter(Work::running).toList();
+            running = Stream.concat(
+                            works.values().stream().filter(Work::running).map(work -> work.thread), tidying.stream())
+                    .toList();
         }
-        running.forEach(work -> work.thread.interrupt());
+        running.forEach(Thread::interrupt);
         boolean interrupted = false;
-        for (Work work : running) {
-            while (work.thread.isAlive()) {
+        for (Thread thread : running) {
+            while (thread.isAlive()) {
                 try {
-                    work.thread.join();
+                    thread.join();
                 } catch (InterruptedException e) {
                     interrupted = true;
                 }

@@ -1,7 +1,9 @@
 package dev.holt.app.server;
 
+import dev.holt.node.envd.EnvdSandbox;
 import dev.holt.node.envd.EnvdSandboxes;
 import dev.holt.node.envd.EnvdService;
+import dev.holt.node.guest.GuestAgent;
 import dev.holt.node.interpreter.Interpreter;
 import dev.holt.node.interpreter.InterpreterSandboxes;
 import dev.holt.nodeapi.EndReason;
@@ -12,6 +14,7 @@ import dev.holt.wire.id.SandboxId;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.slf4j.Logger;
@@ -74,11 +77,17 @@ final class GuestFollower implements NodeListener, AutoCloseable {
     }
 
     private void adopt(SandboxId sandbox) {
+        Optional<EnvdSandbox> running = sandboxes.find(sandbox);
         try {
-            sandboxes.find(sandbox).ifPresent(envd::adopt);
+            running.ifPresent(envd::adopt);
             interpreted.find(sandbox).ifPresent(interpreter::adopt);
         } catch (RuntimeException e) {
-            log.warn("sandbox {} runs, but what runs in it is not known: {}", sandbox, e.toString());
+            Optional<GuestAgent> asked = running.map(EnvdSandbox::agent);
+            if (sandboxes.find(sandbox).map(EnvdSandbox::agent).equals(asked)) {
+                log.warn("sandbox {} runs, but what runs in it is not known: {}", sandbox, e.toString());
+            } else {
+                log.debug("sandbox {} was ended or paused before it was known what runs in it", sandbox);
+            }
         }
     }
 

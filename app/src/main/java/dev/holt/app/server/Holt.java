@@ -120,6 +120,7 @@ public final class Holt implements AutoCloseable {
         for (BuiltInTemplate template : BuiltInTemplate.values()) {
             node.usually(template.id(), rooms.resources(template));
         }
+        node.buildsInUse().ifPresent(builtIn::tidy);
         EnvdService envd = envd(node, interpreter);
         InterpreterService code = new InterpreterService(interpreter, node.interpreterSandboxes());
 

@@ -14,11 +14,13 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -55,13 +57,16 @@ class BuiltInTemplatesTest {
     }
 
     private void write(String buildId) {
+        write(buildId, "2026-01-01T00:00:00Z");
+    }
+
+    private void write(String buildId, String createdAt) {
         try {
             Path build = Files.createDirectories(
                     directory.resolve(TEMPLATE.id().value()).resolve(buildId));
             Files.writeString(
                     build.resolve("build.json"),
-                    "{\"buildId\":\"%s\",\"recipe\":\"older\",\"createdAt\":\"2026-01-01T00:00:00Z\"}"
-                            .formatted(buildId));
+                    "{\"buildId\":\"%s\",\"recipe\":\"older\",\"createdAt\":\"%s\"}".formatted(buildId, createdAt));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -130,6 +135,30 @@ class BuiltInTemplatesTest {
             assertThat(builds).hasValue(0);
             write(UUID.randomUUID().toString());
             assertThat(templates.ask(TEMPLATE.id())).isInstanceOf(Answer.Ready.class);
+        }
+    }
+
+    @Test
+    void whatNothingNeedsAnyMoreIsRemoved() throws Exception {
+        String old = UUID.randomUUID().toString();
+        String used = UUID.randomUUID().toString();
+        String newest = UUID.randomUUID().toString();
+        write(old);
+        write(used);
+        write(newest, "2026-01-02T00:00:00Z");
+        Path home = directory.resolve(TEMPLATE.id().value());
+        try (BuiltInTemplates templates = templates(true, () -> {})) {
+            templates.tidy(Set.of(used));
+            assertThat(templates.seeds())
+                    .singleElement()
+                    .satisfies(seed -> assertThat(seed.buildId()).hasToString(newest));
+            for (int turn = 0; turn < 3000 && Files.exists(home.resolve(".retired-" + old)); turn++) {
+                Thread.sleep(10);
+            }
+        }
+        try (Stream<Path> left = Files.list(home)) {
+            assertThat(left.map(path -> path.getFileName().toString()))
+                    .containsExactlyInAnyOrder(".lock", used, newest);
         }
     }
 

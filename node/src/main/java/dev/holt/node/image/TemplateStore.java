@@ -1,6 +1,8 @@
 package dev.holt.node.image;
 
 import dev.holt.node.linux.Mounts;
+import dev.holt.node.pool.Lease;
+import dev.holt.node.pool.Leases;
 import dev.holt.node.process.CommandFailure;
 import dev.holt.node.process.HostCommand;
 import dev.holt.wire.id.TemplateId;
@@ -20,6 +22,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +33,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
@@ -41,9 +47,12 @@ import tools.jackson.databind.node.ObjectNode;
  * directory without one does not exist for anybody; it is an interrupted build and is removed by the next.
  */
 public final class TemplateStore {
+    private static final Logger log = LoggerFactory.getLogger(TemplateStore.class);
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String MARKER = "build.json";
     private static final String UNFINISHED = ".unfinished-";
+    private static final String RETIRED = ".retired-";
+    private static final String LOCK = ".lock";
     private static final Duration SYNC_LIMIT = Duration.ofMinutes(10);
     private static final long LOCK_POLL_NANOS = 50_000_000;
 
@@ -102,8 +111,8 @@ public final class TemplateStore {
         building.lock();
         try {
             Files.createDirectories(home);
-            try (FileChannel channel = FileChannel.open(
-                            home.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            try (FileChannel channel =
+                            FileChannel.open(home.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
                     FileLock lock = lock(channel)) {
                 Optional<TemplateBuild> meanwhile = current(recipe);
                 return meanwhile.isPresent() && lock.isValid() ? meanwhile.get() : build(recipe, over, home, progress);
@@ -202,20 +211,98 @@ public final class TemplateStore {
     }
 
     /**
-     * Removes the builds of a template but the newest, those named, which sandboxes may be running from, and those that builds of
-     * other templates lie over.
+     * Takes away the builds of built-in templates that nothing needs: what stays is the newest of each, the one by its present recipe, those in
+     * use, and what these or other templates' builds lie over. From the return on the others are not found any more, and
+     * {@link #removeRetired} frees their files. While somebody builds, in another process for example, nothing happens; the next call makes up for it.
+     *
+     * @param inUse ids of the builds that sandboxes and snapshots stand on; nobody may begin to use another one until this returns
      */
-    public void sweep(TemplateId template, Set<String> inUse) {
-        Set<Path> needed = new HashSet<>();
-        for (Path other : entries(directory)) {
-            TemplateId.parse(other.getFileName().toString())
-                    .ifPresent(id -> builds(id).forEach(build -> needed.addAll(below(build))));
+    public void retire(Set<String> inUse) {
+        Map<TemplateId, Recipe> recipes = recipes();
+        if (!building.tryLock()) {
+            return;
         }
-        List<TemplateBuild> builds = builds(template);
-        for (TemplateBuild build : builds.subList(Math.min(1, builds.size()), builds.size())) {
-            if (!inUse.contains(build.buildId()) && !needed.contains(build.directory())) {
-                remove(build.directory());
+        try (Leases locks = new Leases()) {
+            for (TemplateId id : recipes.keySet()) {
+                Path home = directory.resolve(id.value());
+                if (Files.isDirectory(home) && !tryLock(home, locks)) {
+                    return;
+                }
             }
+            Set<Path> kept = new HashSet<>();
+            for (Path home : entries(directory)) {
+                TemplateId.parse(home.getFileName().toString()).ifPresent(id -> keep(id, recipes.get(id), inUse, kept));
+            }
+            for (TemplateId id : recipes.keySet()) {
+                for (TemplateBuild build : builds(id)) {
+                    if (!kept.contains(build.directory())) {
+                        log.info("nothing needs build {} of template {} any more: removing it", build.buildId(), id);
+                        Files.move(
+                                build.directory(),
+                                build.directory().resolveSibling(RETIRED + build.buildId()),
+                                StandardCopyOption.ATOMIC_MOVE);
+                        known.remove(build.directory());
+                    }
+                }
+            }
+        } catch (IOException e) {
+            throw new ImageFailure("could not take away old builds in '" + directory + "': " + e, e);
+        } finally {
+            building.unlock();
+        }
+    }
+
+    /** Removes the files of what {@link #retire} took away, also of an earlier run that was cut short. Takes seconds for a big build. */
+    public void removeRetired() {
+        for (TemplateId id : recipes().keySet()) {
+            for (Path entry : entries(directory.resolve(id.value()))) {
+                if (entry.getFileName().toString().startsWith(RETIRED)) {
+                    remove(entry);
+                }
+            }
+        }
+    }
+
+    private void keep(TemplateId id, @Nullable Recipe recipe, Set<String> inUse, Set<Path> kept) {
+        List<TemplateBuild> builds = builds(id);
+        Optional<TemplateBuild> present = Optional.ofNullable(recipe).flatMap(this::current);
+        for (TemplateBuild build : builds) {
+            if (recipe == null
+                    || build.equals(builds.getFirst())
+                    || present.filter(build::equals).isPresent()
+                    || inUse.contains(build.buildId())) {
+                kept.add(build.directory());
+                kept.addAll(below(build));
+            }
+        }
+    }
+
+    /** Of the built-in templates and of the layers that they lie over. */
+    private static Map<TemplateId, Recipe> recipes() {
+        Map<TemplateId, Recipe> recipes = new LinkedHashMap<>();
+        for (BuiltInTemplate template : BuiltInTemplate.values()) {
+            Optional<Recipe> recipe = Optional.of(template.recipe());
+            while (recipe.isPresent()) {
+                recipes.put(recipe.get().id(), recipe.get());
+                recipe = recipe.get().over();
+            }
+        }
+        return recipes;
+    }
+
+    private static boolean tryLock(Path home, Leases locks) throws IOException {
+        FileChannel channel = FileChannel.open(home.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        locks.add((Lease) () -> {
+            try {
+                channel.close();
+            } catch (IOException e) {
+                throw new ImageFailure("could not unlock '" + home + "'", e);
+            }
+        });
+        try {
+            return channel.tryLock() != null;
+        } catch (OverlappingFileLockException e) {
+            return false; // another store of this process
         }
     }
 

@@ -17,7 +17,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
@@ -44,6 +46,7 @@ public final class SnapshotStore {
     private final Verified verified;
     private final Clock clock;
     private final Map<Key, Entry> builds = new HashMap<>();
+    private boolean unreadable;
 
     private record Key(TemplateId template, String buildId) {}
 
@@ -103,6 +106,7 @@ public final class SnapshotStore {
             }
         } catch (IOException | JacksonException | IllegalArgumentException e) {
             // Not removed: a newer Holt may have written it, or a person may want to look.
+            unreadable = true;
             log.error("the build '{}' can't be used, its record is not readable: {}", home, e.getMessage());
         }
     }
@@ -325,6 +329,15 @@ public final class SnapshotStore {
                 .filter(entry -> !entry.record.passing())
                 .map(entry -> entry.record.build())
                 .toList();
+    }
+
+    /** Ids of the templates' builds that its own ones stand on; empty when that is not known, because a record could not be read. */
+    public synchronized Optional<Set<String>> bases() {
+        return unreadable
+                ? Optional.empty()
+                : Optional.of(builds.values().stream()
+                        .map(entry -> entry.record.baseBuild())
+                        .collect(Collectors.toUnmodifiableSet()));
     }
 
     /** A build's record. */

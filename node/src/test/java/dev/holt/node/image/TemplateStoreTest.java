@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.holt.node.process.HostCommand;
 import dev.holt.node.runtime.InstanceSpec;
 import dev.holt.wire.id.TemplateId;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +18,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -71,18 +75,60 @@ class TemplateStoreTest {
     }
 
     @Test
-    void oldBuildsGoUnlessTheyAreUsed(@TempDir Path directory) throws Exception {
+    void oldBuildsGoUnlessSomethingNeedsThem(@TempDir Path directory) throws Exception {
         TemplateStore store = new TemplateStore(directory);
-        for (int age = 1; age <= 3; age++) {
-            Path build = Files.createDirectories(directory.resolve("base/build-" + age));
-            Files.writeString(
-                    build.resolve("build.json"),
-                    "{\"buildId\":\"build-%1$d\",\"recipe\":\"r\",\"createdAt\":\"2026-01-0%2$dT00:00:00Z\"}"
-                            .formatted(age, 5 - age));
+        TemplateId interpreter = BuiltInTemplate.CODE_INTERPRETER.id();
+        marker(directory.resolve("base/used"), "used", 1, "");
+        marker(directory.resolve("base/below"), "below", 2, "");
+        marker(directory.resolve("base/under-old"), "under-old", 3, "");
+        marker(directory.resolve("base/unused"), "unused", 4, "");
+        marker(directory.resolve("base/newest"), "newest", 5, "");
+        marker(directory.resolve(interpreter + "/old"), "old", 1, over("base", "under-old"));
+        marker(directory.resolve(interpreter + "/high"), "high", 2, over("base", "below"));
+        marker(directory.resolve("of-a-team/first"), "first", 1, "");
+        marker(directory.resolve("of-a-team/second"), "second", 2, "");
+        assertThat(store.builds(BaseTemplate.ID)).hasSize(5);
+
+        store.retire(Set.of("used"));
+        assertThat(ids(store, BaseTemplate.ID))
+                .as("the newest, one that another lies over, and one in use; not the one below one that goes itself")
+                .containsExactly("newest", "below", "used");
+        assertThat(ids(store, interpreter)).containsExactly("high");
+        assertThat(ids(store, new TemplateId("of-a-team")))
+                .as("none of Holt's own")
+                .containsExactly("second", "first");
+        assertThat(directory.resolve("base/.retired-unused")).isDirectory();
+
+        // What a run that was killed left is removed by the next.
+        new TemplateStore(directory).removeRetired();
+        try (Stream<Path> left = Files.list(directory.resolve("base"))) {
+            assertThat(left.map(path -> path.getFileName().toString()))
+                    .containsExactlyInAnyOrder(".lock", "newest", "below", "used");
         }
-        store.sweep(BaseTemplate.ID, Set.of("build-3"));
-        assertThat(store.builds(BaseTemplate.ID).stream().map(TemplateBuild::buildId))
-                .containsExactly("build-1", "build-3");
+    }
+
+    @Test
+    void nothingGoesWhileSomebodyBuilds(@TempDir Path directory) throws Exception {
+        marker(directory.resolve("base/old"), "old", 1, "");
+        marker(directory.resolve("base/newest"), "newest", 2, "");
+        TemplateStore store = new TemplateStore(directory);
+        try (FileChannel builder = FileChannel.open(
+                        directory.resolve("base/.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                FileLock lock = builder.lock()) {
+            store.retire(Set.of());
+            assertThat(lock.isValid()).isTrue();
+            assertThat(ids(store, BaseTemplate.ID)).containsExactly("newest", "old");
+        }
+        store.retire(Set.of());
+        assertThat(ids(store, BaseTemplate.ID)).containsExactly("newest");
+    }
+
+    private static List<String> ids(TemplateStore store, TemplateId template) {
+        return store.builds(template).stream().map(TemplateBuild::buildId).toList();
+    }
+
+    private static String over(String template, String build) {
+        return ",\"over\":{\"template\":\"%s\",\"buildId\":\"%s\"}".formatted(template, build);
     }
 
     @Test
@@ -91,16 +137,8 @@ class TemplateStoreTest {
         marker(directory.resolve("base/low"), "low", 1, "");
         marker(directory.resolve("base/new"), "new", 2, "");
         marker(directory.resolve("base/newest"), "newest", 3, "");
-        marker(
-                directory.resolve("packages/middle"),
-                "middle",
-                1,
-                ",\"over\":{\"template\":\"base\",\"buildId\":\"low\"}");
-        marker(
-                directory.resolve("top/high"),
-                "high",
-                1,
-                ",\"over\":{\"template\":\"packages\",\"buildId\":\"middle\"}");
+        marker(directory.resolve("packages/middle"), "middle", 1, over("base", "low"));
+        marker(directory.resolve("top/high"), "high", 1, over("packages", "middle"));
         TemplateId top = new TemplateId("top");
         assertThat(store.find(top, "high").orElseThrow().image().layers())
                 .containsExactly(
@@ -108,7 +146,7 @@ class TemplateStoreTest {
                         directory.resolve("packages/middle/rootfs"),
                         directory.resolve("base/low/rootfs"));
 
-        store.sweep(BaseTemplate.ID, Set.of());
+        store.retire(Set.of());
         assertThat(store.builds(BaseTemplate.ID).stream().map(TemplateBuild::buildId))
                 .as("the newest, and the one that others lie over")
                 .containsExactly("newest", "low");

@@ -66,9 +66,9 @@ final class GuestFollower implements NodeListener, AutoCloseable {
                 envd.forget(sandbox);
                 interpreter.forget(sandbox);
             }
-            // A capture breaks the connections of kernels where it writes the memory: they are made anew when they are
-            // needed.
-            case CAPTURING, PAUSING, ROLLING_BACK -> interpreter.disconnect(sandbox);
+            case CAPTURING -> interpreter.capturing(sandbox);
+            case PAUSING -> interpreter.pausing(sandbox);
+            case ROLLING_BACK -> interpreter.rollingBack(sandbox);
             case RESUMING -> {}
         }
     }

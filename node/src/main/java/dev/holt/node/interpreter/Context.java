@@ -250,12 +250,17 @@ final class Context {
         }
     }
 
-    /** Closes the connection to the kernel; the next to use it connects again. Whoever runs code is broken off. */
-    void disconnect() {
+    /** Closes the connection to the kernel unless code runs; the next to use it connects again. */
+    void disconnectUnused() {
+        current().ifPresent(Kernel::disconnectUnused);
+    }
+
+    /** Closes the connection to the kernel; the next to use it connects again. Whoever runs code is told {@code why}. */
+    void disconnect(KernelFailure why) {
         Kernel current = kernel;
         if (current != null) {
             current.leaveUnsettled();
-            current.disconnect(new KernelFailure(KernelFailure.Kind.FORGOTTEN, "the sandbox is about to be frozen"));
+            current.disconnect(why);
         }
     }
 

@@ -77,13 +77,39 @@ public final class Interpreter implements AutoCloseable {
     }
 
     /**
-     * Closes every connection into a sandbox that is about to be frozen or checkpointed, breaking off executions as {@link #forget}
-     * does. Connections are made again when they are needed.
+     * A sandbox is being captured: closes the connections of kernels that run nothing, since those break where the memory is written.
+     * Code that runs goes on, by a connection made anew where that is necessary.
      */
-    public void disconnect(SandboxId sandbox) {
+    public void capturing(SandboxId sandbox) {
         SandboxKernels kernels = sandboxes.get(sandbox);
         if (kernels != null) {
-            kernels.disconnect();
+            kernels.disconnectUnused();
+        }
+    }
+
+    /** A sandbox is being paused: code that runs is told so, and every connection into it is closed. */
+    public void pausing(SandboxId sandbox) {
+        disconnect(
+                sandbox,
+                new KernelFailure(
+                        KernelFailure.Kind.PAUSED,
+                        "the sandbox was paused while this code ran; where memory is kept, the code goes on with the sandbox"
+                                + " and is interrupted by the next in its context"));
+    }
+
+    /** A sandbox is being returned to a snapshot: code that runs is told so, and every connection into it is closed. */
+    public void rollingBack(SandboxId sandbox) {
+        disconnect(
+                sandbox,
+                new KernelFailure(
+                        KernelFailure.Kind.ROLLED_BACK,
+                        "the sandbox was returned to a snapshot while this code ran, and this code has ended with that"));
+    }
+
+    private void disconnect(SandboxId sandbox, KernelFailure why) {
+        SandboxKernels kernels = sandboxes.get(sandbox);
+        if (kernels != null) {
+            kernels.disconnect(why);
         }
     }
 

@@ -79,8 +79,10 @@ final class Kernel {
      */
     KernelLink ready() throws InterruptedException {
         KernelLink current = current();
+        if (current != null) {
+            current.attend(true); // from now on it is not closed for being unused
+        }
         if (current != null && current.isGood()) {
-            current.attend(true);
             if (!unsettled) {
                 return current;
             }
@@ -99,6 +101,16 @@ final class Kernel {
     /** The same for one that is starting, which must not be interrupted. Fails as it does, and DISCONNECTED while it does not listen. */
     KernelLink readyForTheFirstTime(Duration patience) throws InterruptedException {
         return connect(false, patience);
+    }
+
+    /**
+     * Another connection, attended, in place of one that broke while code ran. Nothing says yet whether the kernel is reached by it; what
+     * it says before it is, is lost.
+     *
+     * @throws KernelFailure when the kernel was let go of or ended
+     */
+    KernelLink reconnect() {
+        return open();
     }
 
     /** Whether a connection is open. */
@@ -334,6 +346,18 @@ final class Kernel {
 
     // ---- ends
     // -----------------------------------------------------------------------------------------------------------
+
+    /** Closes the connection of the context's executions unless one of them uses it. */
+    void disconnectUnused() {
+        lock.lock();
+        try {
+            if (link != null && link.closeUnlessAttended()) {
+                link = null;
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
 
     /** Closes the connection. Whoever uses it is told {@code why}; the kernel goes on. */
     void disconnect(KernelFailure why) {

@@ -307,8 +307,13 @@ final class SandboxKernels {
         known().forEach(Context::forget);
     }
 
-    /** Breaks off all that goes on and closes every connection; they are made again when they are needed. */
-    void disconnect() {
-        known().forEach(Context::disconnect);
+    /** Closes the connections that nobody uses; they are made again when they are needed. */
+    void disconnectUnused() {
+        known().forEach(Context::disconnectUnused);
+    }
+
+    /** Ends all that goes on with {@code why} and closes every connection; they are made again when they are needed. */
+    void disconnect(KernelFailure why) {
+        known().forEach(context -> context.disconnect(why));
     }
 }

@@ -126,7 +126,7 @@ inSandbox('code that runs when its sandbox is paused is told so and lets the nex
   const broken = await sandbox.runCode('import time\nn = 0\nprint("begun", flush=True)\nwhile True:\n  n += 1\n  time.sleep(0.01)', {
     onStdout: () => { paused = sandbox.pause() },
   })
-  assert.equal(broken.error.name, 'SandboxPaused')
+  assert.equal(broken.error.name, 'SandboxInterrupted')
   assert.equal(await paused, true)
   await sandbox.connect()
   assert.ok(Number((await sandbox.runCode('n')).text) > 0)

@@ -127,7 +127,7 @@ def test_code_that_runs_when_its_sandbox_is_paused_is_told_so(sandbox):
 
     code = "import time\nn = 0\nprint('begun', flush=True)\nwhile True:\n  n += 1\n  time.sleep(0.01)"
     execution = sandbox.run_code(code, on_stdout=pause, timeout=120)
-    assert execution.error.name == "SandboxPaused"
+    assert execution.error.name == "SandboxInterrupted"
     for thread in pauses:
         thread.join()
     sandbox.connect()

@@ -66,10 +66,7 @@ final class GuestFollower implements NodeListener, AutoCloseable {
                 envd.forget(sandbox);
                 interpreter.forget(sandbox);
             }
-            case CAPTURING -> interpreter.capturing(sandbox);
-            case PAUSING -> interpreter.pausing(sandbox);
-            case ROLLING_BACK -> interpreter.rollingBack(sandbox);
-            case RESUMING -> {}
+            case CAPTURING, PAUSING, ROLLING_BACK, RESUMING -> {} // whoever is connected is told by the guest's agent
         }
     }
 

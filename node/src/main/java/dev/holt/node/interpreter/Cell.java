@@ -1,5 +1,6 @@
 package dev.holt.node.interpreter;
 
+import dev.holt.node.guest.GuestCutOff;
 import dev.holt.node.guest.GuestFailure;
 import dev.holt.node.interpreter.jupyter.Channel;
 import dev.holt.node.interpreter.jupyter.KernelFailure;
@@ -25,7 +26,7 @@ final class Cell {
     private static final Set<String> LATE_TELLERS = Set.of("javascript", "typescript");
 
     /** How long such a kernel may take to say that there is none. */
-    private static final Duration LATE = Duration.ofSeconds(1);
+    private static final Duration LATE = Duration.ofSeconds(5);
 
     private static final Duration KEEPALIVE = Duration.ofSeconds(5);
     /** How long a kernel may be silent before it is looked whether its process is stopped or gone. */
@@ -139,30 +140,26 @@ final class Cell {
         if (failure.kind() != KernelFailure.Kind.DISCONNECTED) {
             throw failure;
         }
-        requireAlive(); // a guest that stands still answers when it goes on
-        long now = System.nanoTime();
-        if (broken == 0) {
-            broken = now;
-        } else if (now - broken > MENDING.toNanos()) {
-            throw failure;
-        } else {
+        if (broken != 0) {
+            if (System.nanoTime() - broken > MENDING.toNanos()) {
+                throw failure;
+            }
             Thread.sleep(MENDING_STEP);
         }
-        link = kernel.reconnect();
-        client.watch(link);
-        marker = link.send(Channel.SHELL, "kernel_info_request", Map.of());
-    }
-
-    private void requireAlive() {
-        Optional<String> end;
         try {
-            end = kernel.ended();
+            Optional<String> end = kernel.ended();
+            if (end.isPresent()) {
+                throw new KernelFailure(KernelFailure.Kind.DIED, end.get());
+            }
+            link = kernel.reconnect(); // a guest that is held is waited for
+        } catch (GuestCutOff cutOff) {
+            throw new KernelFailure(KernelFailure.Kind.CUT_OFF, cutOff.text(), cutOff);
         } catch (GuestFailure sandboxGone) {
             throw new KernelFailure(KernelFailure.Kind.FORGOTTEN, "the sandbox went away", sandboxGone);
         }
-        if (end.isPresent()) {
-            throw new KernelFailure(KernelFailure.Kind.DIED, end.get());
-        }
+        broken = broken == 0 ? System.nanoTime() : broken;
+        client.watch(link);
+        marker = link.send(Channel.SHELL, "kernel_info_request", Map.of());
     }
 
     /** Something came by a connection that replaced a broken one. */

@@ -101,8 +101,7 @@ record Execution(
             case DIED -> "KernelDied";
             case RESTARTED -> "ContextRestarted";
             case REMOVED -> "ContextRemoved";
-            case PAUSED -> "SandboxPaused";
-            case ROLLED_BACK -> "SandboxRolledBack";
+            case CUT_OFF -> "SandboxInterrupted";
             case FORGOTTEN -> "";
         };
         if (name.isEmpty()) {

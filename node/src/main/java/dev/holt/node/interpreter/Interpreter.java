@@ -77,43 +77,6 @@ public final class Interpreter implements AutoCloseable {
     }
 
     /**
-     * A sandbox is being captured: closes the connections of kernels that run nothing, since those break where the memory is written.
-     * Code that runs goes on, by a connection made anew where that is necessary.
-     */
-    public void capturing(SandboxId sandbox) {
-        SandboxKernels kernels = sandboxes.get(sandbox);
-        if (kernels != null) {
-            kernels.disconnectUnused();
-        }
-    }
-
-    /** A sandbox is being paused: code that runs is told so, and every connection into it is closed. */
-    public void pausing(SandboxId sandbox) {
-        disconnect(
-                sandbox,
-                new KernelFailure(
-                        KernelFailure.Kind.PAUSED,
-                        "the sandbox was paused while this code ran; where memory is kept, the code goes on with the sandbox"
-                                + " and is interrupted by the next in its context"));
-    }
-
-    /** A sandbox is being returned to a snapshot: code that runs is told so, and every connection into it is closed. */
-    public void rollingBack(SandboxId sandbox) {
-        disconnect(
-                sandbox,
-                new KernelFailure(
-                        KernelFailure.Kind.ROLLED_BACK,
-                        "the sandbox was returned to a snapshot while this code ran, and this code has ended with that"));
-    }
-
-    private void disconnect(SandboxId sandbox, KernelFailure why) {
-        SandboxKernels kernels = sandboxes.get(sandbox);
-        if (kernels != null) {
-            kernels.disconnect(why);
-        }
-    }
-
-    /**
      * Starts the kernel of the standard Python context of a sandbox that is nobody's yet, and returns when it takes code; does nothing
      * where no Python kernel is installed. The connection to it stays, so that the first execution finds everything ready. Whatever
      * goes wrong is logged: the kernel is then started when it is needed.

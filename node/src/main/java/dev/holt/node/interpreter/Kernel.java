@@ -79,10 +79,8 @@ final class Kernel {
      */
     KernelLink ready() throws InterruptedException {
         KernelLink current = current();
-        if (current != null) {
-            current.attend(true); // from now on it is not closed for being unused
-        }
         if (current != null && current.isGood()) {
+            current.attend(true);
             if (!unsettled) {
                 return current;
             }
@@ -105,11 +103,11 @@ final class Kernel {
 
     /**
      * Another connection, attended, in place of one that broke while code ran. Nothing says yet whether the kernel is reached by it; what
-     * it says before it is, is lost.
+     * it says before it is, is lost. Waits while the guest is held.
      *
      * @throws KernelFailure when the kernel was let go of or ended
      */
-    KernelLink reconnect() {
+    KernelLink reconnect() throws InterruptedException {
         return open();
     }
 
@@ -144,8 +142,8 @@ final class Kernel {
         }
     }
 
-    private KernelLink open() {
-        lock.lock();
+    private KernelLink open() throws InterruptedException {
+        awaitMoving();
         try {
             if (over != null) {
                 throw over;
@@ -162,13 +160,23 @@ final class Kernel {
         }
     }
 
+    /** Returns with the lock when connections into the guest may be made: until it is let go, nobody can say that they may not. */
+    private void awaitMoving() throws InterruptedException {
+        lock.lockInterruptibly();
+        while (!agent.isMoving() && over == null) {
+            lock.unlock();
+            agent.awaitMoving();
+            lock.lockInterruptibly();
+        }
+    }
+
     /**
      * A connection of the caller's own, attended by nobody yet. It fails with the reason when the kernel is let go of or ended.
      *
      * @throws KernelFailure when that was done already
      */
-    KernelLink openAnother() {
-        lock.lock();
+    KernelLink openAnother() throws InterruptedException {
+        awaitMoving();
         try {
             if (over != null) {
                 throw over;
@@ -347,13 +355,14 @@ final class Kernel {
     // ---- ends
     // -----------------------------------------------------------------------------------------------------------
 
-    /** Closes the connection of the context's executions unless one of them uses it. */
-    void disconnectUnused() {
+    /** Closes every connection for a moment in which none may be; whether there was one. Whoever uses one is told {@code why}. */
+    boolean rest(KernelFailure why) {
         lock.lock();
         try {
-            if (link != null && link.closeUnlessAttended()) {
-                link = null;
-            }
+            boolean open = isConnected()
+                    || others.stream().anyMatch(other -> other.failure().isEmpty());
+            disconnect(why);
+            return open;
         } finally {
             lock.unlock();
         }

@@ -24,9 +24,9 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * A kernel for tests, whose language is one command a line: {@code print TEXT}, {@code show MIME JSON}, {@code value TEXT},
  * {@code fail NAME VALUE}, {@code set NAME VALUE}, {@code get NAME}, {@code sleep MILLISECONDS} (until interrupted), {@code die CODE},
- * {@code flood COUNT BYTES}, {@code big BYTES}, {@code forged}, {@code broken}, {@code late TEXT} (a value behind the end of the cell),
- * {@code cut} (every connection, and go on when somebody listens again), {@code vanish} (until the cell has ended). A program of its
- * own, started like any kernel.
+ * {@code flood COUNT BYTES}, {@code big BYTES}, {@code forged}, {@code broken}, {@code late TEXT} (a value well behind the end of the cell),
+ * {@code cut} (every connection, and go on when somebody listens again), {@code await} (until somebody listens), {@code vanish} (until
+ * the cell has ended). A program of its own, started like any kernel.
  */
 public final class FakeKernel {
     private final ZContext context = new ZContext(1);
@@ -78,9 +78,19 @@ public final class FakeKernel {
     private void open() {
         bind(shell, "shell_port");
         bind(iopub, "iopub_port");
-        while (iopub.recv()[0] != 1) {
-            // somebody left; a subscription begins with 1
-        }
+        awaitListener();
+    }
+
+    /** Until the last that was told of iopub's listeners is that there is one. */
+    private void awaitListener() {
+        byte[] told = {0};
+        do {
+            byte[] next = iopub.recv(told[0] == 1 ? ZMQ.DONTWAIT : 0); // 1 begins a subscription, 0 its end
+            if (next == null) {
+                return;
+            }
+            told = next;
+        } while (true);
     }
 
     /** Runs until it is killed. */
@@ -108,6 +118,7 @@ public final class FakeKernel {
             }
             publish("status", Map.of("execution_state", "idle"));
             if (!late.isEmpty()) {
+                LockSupport.parkNanos(20_000_000); // whoever does not wait for it has gone on by then
                 publish("execute_result", data("text/plain", late));
                 late = "";
             }
@@ -146,6 +157,7 @@ public final class FakeKernel {
                     close();
                     open();
                 }
+                case "await" -> awaitListener();
                 case "vanish" -> {
                     close();
                     vanished = true;

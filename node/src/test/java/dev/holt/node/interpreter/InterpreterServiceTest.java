@@ -264,40 +264,40 @@ class InterpreterServiceTest {
     }
 
     @Test
-    void codeThatRunsWhileItsSandboxIsPausedOrRolledBackIsTold() throws Exception {
+    void codeThatRunsWhileItsSandboxIsCutOffIsTold() throws Exception {
         host.run("set x kept");
         try (Running running = host.start("print begun\nsleep 600000")) {
             running.next();
             running.next();
-            host.interpreter().pausing(TestInterpreter.ID);
+            host.agent().cutOff("sandbox x is paused", LONG);
             Outcome outcome = new Outcome(running.all());
-            assertThat(outcome.error()).isEqualTo("SandboxPaused");
-            assertThat(outcome.find("error").path("value").asString()).contains("goes on with the sandbox");
+            assertThat(outcome.error()).isEqualTo("SandboxInterrupted");
+            assertThat(outcome.find("error").path("value").asString())
+                    .contains("sandbox x is paused", "goes on with it");
         }
+        assertThat(host.post("/execute", Map.of("code", "get x", "language", "fake"))
+                        .statusCode())
+                .isEqualTo(502);
+        host.agent().release();
         assertThat(host.run("get x").text()).isEqualTo("kept");
-        host.interpreter().pausing(TestInterpreter.ID);
-        assertThat(host.run("get x").text()).isEqualTo("kept");
-        try (Running running = host.start("print begun\nsleep 600000")) {
-            running.next();
-            running.next();
-            host.interpreter().rollingBack(TestInterpreter.ID);
-            List<JsonNode> rest = running.all();
-            assertThat(new Outcome(rest).error()).as(rest.toString()).isEqualTo("SandboxRolledBack");
-        }
     }
 
     @Test
-    void aCaptureClosesWhatIsUnusedAndLetsCodeRun() throws Exception {
+    void beforeACheckpointEveryConnectionIsGoneAndCodeGoesOnBehindIt() throws Exception {
         host.run("set x kept");
-        assertThat(standard().isConnected()).isTrue();
-        host.interpreter().capturing(TestInterpreter.ID);
+        host.agent().hold(LONG);
         assertThat(standard().isConnected()).isFalse();
+        host.agent().release();
         assertThat(host.run("get x").text()).isEqualTo("kept");
-        try (Running running = host.start("print begun\nsleep 1000\nvalue done")) {
+        try (Running running = host.start("print begun\nsleep 1000\nawait\nprint after\nvalue done")) {
             running.next();
             running.next();
-            host.interpreter().capturing(TestInterpreter.ID);
-            assertThat(new Outcome(running.all()).text()).isEqualTo("done");
+            host.agent().hold(LONG);
+            assertThat(standard().isConnected()).isFalse();
+            host.agent().release();
+            Outcome outcome = new Outcome(running.all());
+            assertThat(outcome.stdout()).isEqualTo("after\n");
+            assertThat(outcome.text()).isEqualTo("done");
         }
     }
 
@@ -331,8 +331,8 @@ class InterpreterServiceTest {
         assertThat(host.run(Map.of("code", "print none", "language", "javascript"))
                         .text())
                 .isEmpty();
-        // of others nothing is waited for, and what came late is not taken for the next one's
-        assertThat(host.run("late result").text()).isEmpty();
+        // what came late is not taken for the next one's
+        assertThat(host.run("late result").error()).isEmpty();
         assertThat(host.run("print next").text()).isEmpty();
     }
 

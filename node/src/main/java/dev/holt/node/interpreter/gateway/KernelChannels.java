@@ -287,7 +287,7 @@ public final class KernelChannels implements Session.Listener {
     /** Tells the client what became of its kernel, or fails if there is none any more. */
     private void replaced(Session client, KernelFailure failure) throws IOException, InterruptedException {
         String why = switch (failure.kind()) {
-            case REMOVED, PAUSED, ROLLED_BACK, FORGOTTEN -> {
+            case REMOVED, CUT_OFF, FORGOTTEN -> {
                 failPending(client, failure.text());
                 if (failure.kind() == KernelFailure.Kind.REMOVED) {
                     send(client, PendingRequests.status("dead")); // a paused sandbox's is not

@@ -22,16 +22,14 @@ public final class KernelFailure extends RuntimeException {
         RESTARTED,
         /** Somebody removed the context. */
         REMOVED,
-        /** The sandbox is being paused. */
-        PAUSED,
-        /** The sandbox is being returned to a snapshot. */
-        ROLLED_BACK,
+        /** The sandbox is being paused or returned to a snapshot. */
+        CUT_OFF,
         /** The sandbox ended: nobody is to be told anything. */
         FORGOTTEN;
 
         /** Whether it is about the sandbox and not about one kernel. */
         public boolean isOfSandbox() {
-            return this == PAUSED || this == ROLLED_BACK || this == FORGOTTEN;
+            return this == CUT_OFF || this == FORGOTTEN;
         }
     }
 

@@ -350,23 +350,6 @@ public final class KernelLink implements AutoCloseable {
         }
     }
 
-    /** Closes the connections if nobody attends; whether it did. */
-    public boolean closeUnlessAttended() {
-        lock.lock();
-        try {
-            if (attended) {
-                return false;
-            }
-            if (failure == null) {
-                failure = new KernelFailure(KernelFailure.Kind.DISCONNECTED, "the connection was not used");
-            }
-        } finally {
-            lock.unlock();
-        }
-        sockets.execute(this::closeSockets);
-        return true;
-    }
-
     /** Closes the connections. The kernel notices and goes on. */
     @Override
     public void close() {

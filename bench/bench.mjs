@@ -198,13 +198,12 @@ async function memory(runtime) {
     const idle = residentMegabytes(daemon.pid)
     row(`${runtime}: daemon, idle`, `${idle.toFixed(0)} MiB RSS`, 'under 350 MB', idle < 350)
     const first = await createUntilOutput() // what the first sandbox ever loads is not the cost of a sandbox
-    const liveHeap = async () => Number(/(\d+)\s*$/.exec((await run('jcmd', String(daemon.pid), 'GC.class_histogram')).trim())?.[1] ?? NaN)
-    const before = await liveHeap()
+    const before = await daemon.liveHeap()
     const count = 40
     const made = []
     for (let i = 0; i < count; i++) made.push(await Sandbox.create({ timeoutMs: 600_000 }))
     await new Promise((resolve) => setTimeout(resolve, 15_000))
-    const after = await liveHeap()
+    const after = await daemon.liveHeap()
     const each = (after - before) / count / 2 ** 20
     row(`${runtime}: daemon, for each idle sandbox`, `${each.toFixed(3)} MiB of live heap`, 'under 0.5 MB', each < 0.5)
     const guests = made.map((sandbox) => cgroupMegabytes(sandbox.sandboxId))

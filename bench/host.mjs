@@ -114,6 +114,12 @@ export class Daemon {
     await run(path.join(process.env.JAVA_HOME, 'bin', 'jcmd'), String(this.pid), 'GC.run')
   }
 
+  /** Bytes that live objects of its JVM take, after a collection. */
+  async liveHeap() {
+    const histogram = await run(path.join(process.env.JAVA_HOME, 'bin', 'jcmd'), String(this.pid), 'GC.class_histogram')
+    return Number(/(\d+)\s*$/.exec(histogram.trim())?.[1] ?? NaN)
+  }
+
   async stop() {
     const ended = new Promise((resolve) => this.child.on('exit', resolve))
     this.child.kill('SIGTERM')

@@ -102,6 +102,15 @@ class Kernels(unittest.TestCase):
             data = kernel.result("import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.title('T'); plt.show()")
             self.assertEqual(("line", "T"), (data["e2b/chart"]["type"], data["e2b/chart"]["title"]))
             self.assertTrue(data["image/png"].startswith("iVBOR"))
+            self.assertEqual({"a": [1, None, "ü"]}, kernel.result("{'a': (1, float('nan'), 'ü')}")["application/json"])
+            self.assertEqual([0, 1], kernel.result("import numpy; list(numpy.arange(2))")["application/json"])
+            for without in ("[object()]", "list(range(200_000))", "'text'", "endless = []; endless.append(endless); endless"):
+                self.assertNotIn("application/json", kernel.result(without))
+            cell = kernel.run("from PIL import Image; Image.new('RGB', (2, 2)).save('/tmp/saved.png'); print('saved')")
+            self.assertEqual("saved\n", cell.stdout)
+            self.assertIn("image/png", cell.results[0])
+            cell = kernel.run("Image.new('RGB', (3000, 2000)).save('/tmp/large.png'); open('/tmp/large.png').close()")
+            self.assertEqual(([], None), (cell.results, cell.error))
             data = kernel.run("plt.bar(['a'], [1])\nplt.gcf()").results
             self.assertEqual("bar", data[0]["e2b/chart"]["type"])
             self.assertEqual("KeyboardInterrupt", self.interrupted(kernel, "while True: pass", "x", "41").error["ename"])

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { Sandbox } from '@e2b/code-interpreter'
-import { eventually } from './holt.mjs'
+import { control, eventually } from './holt.mjs'
+
+const gvisor = process.env.E2E_RUNTIME === 'gvisor'
 
 const inSandbox = (name, body) =>
   test(name, async () => {
@@ -103,6 +105,89 @@ inSandbox('too much is refused and nothing is lost', async (sandbox) => {
   assert.equal((await sandbox.runCode('"b" * 40_000_000')).error.name, 'OutputTooLarge')
   assert.equal((await sandbox.runCode('x')).text, '1')
   await assert.rejects(sandbox.runCode('1', { language: 'cobol' }), /400/)
+})
+
+inSandbox('variables outlive pauses, in every context', async (sandbox) => {
+  const context = await sandbox.createCodeContext({ language: 'bash' })
+  await sandbox.runCode('y=shell', { context })
+  await sandbox.runCode('x = 40')
+  await sandbox.runCode('let z = 1', { language: 'js' })
+  for (let round = 1; round <= 2; round++) {
+    assert.equal(await sandbox.pause(), true)
+    await sandbox.connect()
+    assert.equal((await sandbox.runCode('x += 1; x')).text, String(40 + round))
+    assert.equal((await sandbox.runCode('echo $y', { context })).logs.stdout.join(''), 'shell\n')
+    assert.equal((await sandbox.runCode('z += 1; z', { language: 'js' })).text, String(1 + round))
+  }
+})
+
+inSandbox('code that runs when its sandbox is paused is told so and lets the next run', async (sandbox) => {
+  let paused
+  const broken = await sandbox.runCode('import time\nn = 0\nprint("begun", flush=True)\nwhile True:\n  n += 1\n  time.sleep(0.01)', {
+    onStdout: () => { paused = sandbox.pause() },
+  })
+  assert.equal(broken.error.name, 'SandboxInterrupted')
+  assert.equal(await paused, true)
+  await sandbox.connect()
+  assert.ok(Number((await sandbox.runCode('n')).text) > 0)
+})
+
+inSandbox('code goes on while its sandbox is captured, and in what is made of it', async (sandbox) => {
+  await sandbox.runCode('import os, time\nkept = 7')
+  const capture = async () => {
+    const snapshot = await sandbox.createSnapshot()
+    await sandbox.files.write('/tmp/go', '')
+    return snapshot.snapshotId
+  }
+  let captured
+  const execution = await sandbox.runCode(
+    'kept = 8\nprint("begun", flush=True)\nwhile not os.path.exists("/tmp/go"): time.sleep(0.01)\nprint("done")\nkept + 1', {
+      onStdout: ({ line }) => { if (line.includes('begun')) captured = capture() },
+    })
+  const snapshot = await captured
+  try {
+    assert.equal(execution.error, undefined)
+    assert.equal(execution.text, '9')
+    assert.equal(execution.logs.stdout.join(''), 'begun\ndone\n')
+    const other = await Sandbox.create(snapshot, { timeoutMs: 300_000 })
+    try {
+      // The loop goes on in there, until other code is run.
+      assert.equal((await other.runCode('globals().get("kept")')).text, gvisor ? '8' : undefined)
+      assert.equal((await other.runCode('kept = 9; kept')).text, '9')
+    } finally {
+      await other.kill()
+    }
+    assert.equal((await sandbox.runCode('kept')).text, '8')
+  } finally {
+    await Sandbox.deleteSnapshot(snapshot)
+  }
+})
+
+inSandbox('forks have what their kernels had, and go on each for itself', async (sandbox) => {
+  await sandbox.runCode('x = 1')
+  const context = await sandbox.createCodeContext({ language: 'python', cwd: '/tmp' })
+  await sandbox.runCode('x = 5', { context })
+  const { status, body } = await control('POST', `/sandboxes/${sandbox.sandboxId}/fork`, { body: { count: 2, timeout: 300 } })
+  assert.equal(status, 201, JSON.stringify(body))
+  const forks = await Promise.all(body.map((result) => Sandbox.connect(result.sandbox.sandboxID)))
+  const all = [sandbox, ...forks]
+  const values = (code, options) => Promise.all(all.map(async (each) => (await each.runCode(code, options)).text))
+  try {
+    if (gvisor) {
+      await Promise.all(all.map((each, i) => each.runCode(`x += ${10 * i}`)))
+      assert.deepEqual(await values('x'), ['1', '11', '21'])
+      assert.deepEqual(await values('x', { context }), ['5', '5', '5'])
+      assert.equal((await forks[0].runCode('import os; os._exit(1)')).error.name, 'KernelDied')
+      assert.equal((await forks[0].runCode('"x" in globals()')).text, 'False')
+      await forks[1].removeCodeContext(context)
+      assert.deepEqual((await Promise.all([sandbox, forks[1]].map((each) => each.runCode('x')))).map((one) => one.text), ['1', '21'])
+      assert.equal((await sandbox.runCode('x', { context })).text, '5')
+    } else {
+      assert.deepEqual(await values('"x" in globals()'), ['True', 'False', 'False'])
+    }
+  } finally {
+    await Promise.all(forks.map((fork) => fork.kill()))
+  }
 })
 
 inSandbox("a guest's own server on the port is asked instead", async (sandbox) => {

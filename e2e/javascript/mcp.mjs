@@ -101,6 +101,32 @@ for (const kind of ['stdio', 'http']) {
   })
 }
 
+test('an agent runs code, whose state and pictures it gets', async () => {
+  const { client, call } = await connect(transports.stdio())
+  try {
+    const created = await call('create_sandbox', { template: 'code-interpreter-v1', timeout_seconds: 300 })
+    assert.ok(!created.isError, created.text)
+    const sandbox_id = created.data.sandbox_id
+    try {
+      assert.ok(!(await call('run_code', { sandbox_id, code: 'x = 41' })).isError)
+      assert.match((await call('run_code', { sandbox_id, code: 'print("out"); x + 1' })).text, /out[^]*42/)
+      const plot = await call('run_code', { sandbox_id, code: 'import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()' })
+      assert.equal(plot.content.find((part) => part.type === 'image')?.mimeType, 'image/png')
+      const endless = await call('run_code', { sandbox_id, code: 'while True: pass', timeout_seconds: 1 })
+      assert.ok(endless.isError)
+      assert.match((await call('run_code', { sandbox_id, code: 'x' })).text, /41/)
+      assert.match((await call('run_code', { sandbox_id, code: 'echo $((6 * 7))', language: 'bash' })).text, /42/)
+      const failed = await call('run_code', { sandbox_id, code: '1 / 0' })
+      assert.ok(failed.isError)
+      assert.match(failed.text, /ZeroDivisionError/)
+    } finally {
+      assert.ok(!(await call('kill_sandbox', { sandbox_id })).isError)
+    }
+  } finally {
+    await client.close()
+  }
+})
+
 test('over HTTP a key that Holt does not know is refused', async () => {
   await assert.rejects(connect(transports.http('e2b_00000000000000000000000000000000')), /401|unauthorized/i)
 })

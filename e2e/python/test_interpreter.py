@@ -104,6 +104,61 @@ def test_secure_sandboxes():
         made.kill()
 
 
+def test_variables_outlive_pauses(sandbox):
+    context = sandbox.create_code_context(language="r")
+    sandbox.run_code("y <- 'kept'", context=context)
+    sandbox.run_code("x = [1, 2]")
+    for round in range(2):
+        sandbox.pause()
+        sandbox.connect()
+        sandbox.run_code(f"x.append({round})")
+        assert sandbox.run_code("cat(y)", context=context).logs.stdout == ["kept"]
+    assert sandbox.run_code("x").text == "[1, 2, 0, 1]"
+    assert context.id in [each.id for each in sandbox.list_code_contexts()]
+
+
+def test_code_that_runs_when_its_sandbox_is_paused_is_told_so(sandbox):
+    pauses = []
+
+    def pause(message):
+        thread = threading.Thread(target=sandbox.pause)
+        thread.start()
+        pauses.append(thread)
+
+    code = "import time\nn = 0\nprint('begun', flush=True)\nwhile True:\n  n += 1\n  time.sleep(0.01)"
+    execution = sandbox.run_code(code, on_stdout=pause, timeout=120)
+    assert execution.error.name == "SandboxInterrupted"
+    for thread in pauses:
+        thread.join()
+    sandbox.connect()
+    assert int(sandbox.run_code("n").text) > 0
+
+
+def test_snapshots_and_forks_have_the_variables(sandbox, runtime):
+    sandbox.run_code("x = 1")
+    snapshot = sandbox.create_snapshot()
+    try:
+        sandbox.run_code("x = 2")
+        for _ in range(2):
+            with e2b_code_interpreter.Sandbox.create(snapshot.snapshot_id, timeout=300) as other:
+                assert other.run_code("globals().get('x')").text == ("1" if runtime == "gvisor" else None)
+                assert other.run_code("x = 3; x").text == "3"
+        forks = sandbox.fork(count=2, timeout=300)
+        try:
+            for number, fork in enumerate(forks):
+                made = e2b_code_interpreter.Sandbox.connect(fork.sandbox_id)
+                if runtime == "gvisor":
+                    assert made.run_code(f"x += {number}; x").text == str(2 + number)
+                else:
+                    assert made.run_code("x").error.name == "NameError"
+        finally:
+            for fork in forks:
+                fork.kill()
+        assert sandbox.run_code("x").text == "2"
+    finally:
+        e2b_code_interpreter.Sandbox.delete_snapshot(snapshot.snapshot_id)
+
+
 def test_contexts_at_once():
     async def story():
         made = await e2b_code_interpreter.AsyncSandbox.create(timeout=300)

@@ -7,8 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -21,10 +22,11 @@ final class NotebookTest {
     @TempDir
     Path directory;
 
-    @Test
-    void jupytersClientsUseASandboxAsAGateway() {
+    @ParameterizedTest
+    @ValueSource(strings = {"container", "gvisor"})
+    void jupytersClientsUseASandboxAsAGateway(String runtime) {
         sdks.installJupyter();
-        try (Holt holt = Holt.start("container", Map.of("HOLT_POOL_WARM", "1"))) {
+        try (Holt holt = Holt.start(runtime, Map.of("HOLT_POOL_WARM", "1"))) {
             String sandbox = create(holt);
             try (Background door = Background.start(holt, "sandbox", "notebook", sandbox)) {
                 assertThat(sdks.pythonScript(holt, "jupyter", "notebook_session.py", door.awaitLine(SERVING)))
@@ -33,11 +35,12 @@ final class NotebookTest {
         }
     }
 
-    @Test
-    void aNotebookComesBackWithItsOutputs() throws IOException {
+    @ParameterizedTest
+    @ValueSource(strings = {"container", "gvisor"})
+    void aNotebookComesBackWithItsOutputs(String runtime) throws IOException {
         Path in = directory.resolve("in.ipynb");
         Path out = directory.resolve("out.ipynb");
-        try (Holt holt = Holt.start("container", Map.of("HOLT_POOL_WARM", "1"))) {
+        try (Holt holt = Holt.start(runtime, Map.of("HOLT_POOL_WARM", "1"))) {
             String sandbox = create(holt);
             write(in, "print('one')\\nx = 6 * 7", "x");
             holt.cli("sandbox", "run-notebook", sandbox, in.toString(), "-o", out.toString())
@@ -69,6 +72,7 @@ final class NotebookTest {
     }
 
     private static String create(Holt holt) {
+        holt.buildTemplate(TEMPLATE);
         return holt.cli("sandbox", "create", TEMPLATE, "--timeout", "600")
                 .succeeded()
                 .output()

@@ -69,10 +69,7 @@ final class GuestFollower implements NodeListener, AutoCloseable {
                 envd.forget(sandbox);
                 interpreter.forget(sandbox);
             }
-            // A capture breaks the connections of kernels where it writes the memory: they are made anew when they are
-            // needed.
-            case CAPTURING, PAUSING, ROLLING_BACK -> interpreter.disconnect(sandbox);
-            case RESUMING -> {}
+            case CAPTURING, PAUSING, ROLLING_BACK, RESUMING -> {} // whoever is connected is told by the guest's agent
         }
     }
 

@@ -35,6 +35,7 @@ public final class GuestAgent implements AutoCloseable {
 
     private final InetSocketAddress address;
     private final ConnectionPool pool;
+    private final Standstill standstill = new Standstill();
     private final Optional<OutsideAttributes> outside;
 
     /** Connects nothing yet: the first call does. */
@@ -437,12 +438,39 @@ public final class GuestAgent implements AutoCloseable {
 
     /** Lets everything go on that was held or cut off: the same guest, or the same that was restored at the same address. */
     public void release() {
+        standstill.end();
         for (AgentStream stream : pool.release()) {
             Thread.ofVirtual().name("taking up a stream").start(stream::takeUp);
         }
     }
 
+    /** From now on {@code companion} is told before the guest is held or cut off. */
+    public void join(Companion companion) {
+        standstill.join(companion);
+    }
+
+    /** It is not any more. */
+    public void leave(Companion companion) {
+        standstill.leave(companion);
+    }
+
+    /** Whether connections into the guest may be made; asked while something is locked that {@link Companion#rest} locks, too. */
+    public boolean isMoving() {
+        return standstill.isMoving();
+    }
+
+    /**
+     * Returns when connections into the guest may be made.
+     *
+     * @throws GuestCutOff while it is cut off
+     * @throws GuestUnreachable when this client was closed
+     */
+    public void awaitMoving() throws InterruptedException {
+        standstill.await();
+    }
+
     private void rest(Duration patience, Optional<String> cutOff, int seconds) {
+        standstill.begin(cutOff);
         List<AgentStream> streams = pool.hold(patience, cutOff);
         if (streams.isEmpty()) {
             return;
@@ -459,6 +487,7 @@ public final class GuestAgent implements AutoCloseable {
 
     @Override
     public void close() {
+        standstill.close();
         pool.close();
     }
 }

@@ -30,6 +30,8 @@ final class InterpreterTemplate implements Recipe {
             "data.py",
             "display.py",
             "java.py",
+            "pictures.py",
+            "values.py",
             "wrapper.py");
 
     private static final Recipe PACKAGES = new InterpreterPackages();

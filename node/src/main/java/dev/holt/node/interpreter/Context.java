@@ -6,6 +6,7 @@ import dev.holt.node.interpreter.jupyter.KernelFailure;
 import dev.holt.node.interpreter.jupyter.KernelLink;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -250,13 +251,22 @@ final class Context {
         }
     }
 
-    /** Closes the connection to the kernel; the next to use it connects again. Whoever runs code is broken off. */
-    void disconnect() {
+    /**
+     * Closes every connection to the kernel, for a moment or longer; whoever uses it next connects again.
+     *
+     * @param why what is told to those who use it
+     * @param broken whether code that runs has lost its client with that
+     * @return the ports that it was connected to
+     */
+    Set<Integer> rest(KernelFailure why, boolean broken) {
         Kernel current = kernel;
-        if (current != null) {
-            current.leaveUnsettled();
-            current.disconnect(new KernelFailure(KernelFailure.Kind.FORGOTTEN, "the sandbox is about to be frozen"));
+        if (current == null) {
+            return Set.of();
         }
+        if (broken) {
+            current.leaveUnsettled();
+        }
+        return current.rest(why) ? current.record().ports().all() : Set.of();
     }
 
     private void requireKept() {

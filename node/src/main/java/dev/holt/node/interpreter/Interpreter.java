@@ -77,17 +77,6 @@ public final class Interpreter implements AutoCloseable {
     }
 
     /**
-     * Closes every connection into a sandbox that is about to be frozen or checkpointed, breaking off executions as {@link #forget}
-     * does. Connections are made again when they are needed.
-     */
-    public void disconnect(SandboxId sandbox) {
-        SandboxKernels kernels = sandboxes.get(sandbox);
-        if (kernels != null) {
-            kernels.disconnect();
-        }
-    }
-
-    /**
      * Starts the kernel of the standard Python context of a sandbox that is nobody's yet, and returns when it takes code; does nothing
      * where no Python kernel is installed. The connection to it stays, so that the first execution finds everything ready. Whatever
      * goes wrong is logged: the kernel is then started when it is needed.

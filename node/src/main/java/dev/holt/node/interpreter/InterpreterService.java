@@ -104,7 +104,7 @@ public final class InterpreterService implements SandboxService {
         } catch (HttpFailure failure) {
             JsonAnswer.failure(response, callback, failure);
         } catch (KernelFailure failure) {
-            boolean gone = failure.kind() == KernelFailure.Kind.FORGOTTEN;
+            boolean gone = failure.kind().isOfSandbox();
             JsonAnswer.error(response, callback, new ErrorBody(gone ? BAD_GATEWAY : 500, failure.text()));
         } catch (GuestUnreachable unreachable) {
             JsonAnswer.error(response, callback, new ErrorBody(BAD_GATEWAY, unreachable.text()));
@@ -127,7 +127,7 @@ public final class InterpreterService implements SandboxService {
         } catch (HttpFailure failure) {
             refuse(response, failure.body().code(), failure.body().message());
         } catch (KernelFailure failure) {
-            boolean gone = failure.kind() == KernelFailure.Kind.FORGOTTEN;
+            boolean gone = failure.kind().isOfSandbox();
             refuse(response, gone ? BAD_GATEWAY : 500, failure.text());
         } catch (GuestUnreachable unreachable) {
             refuse(response, BAD_GATEWAY, unreachable.text());

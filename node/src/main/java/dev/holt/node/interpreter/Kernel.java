@@ -101,6 +101,16 @@ final class Kernel {
         return connect(false, patience);
     }
 
+    /**
+     * Another connection, attended, in place of one that broke while code ran. Nothing says yet whether the kernel is reached by it; what
+     * it says before it is, is lost. Waits while the guest is held.
+     *
+     * @throws KernelFailure when the kernel was let go of or ended
+     */
+    KernelLink reconnect() throws InterruptedException {
+        return open();
+    }
+
     /** Whether a connection is open. */
     boolean isConnected() {
         lock.lock();
@@ -132,8 +142,8 @@ final class Kernel {
         }
     }
 
-    private KernelLink open() {
-        lock.lock();
+    private KernelLink open() throws InterruptedException {
+        awaitMoving();
         try {
             if (over != null) {
                 throw over;
@@ -150,13 +160,23 @@ final class Kernel {
         }
     }
 
+    /** Returns with the lock when connections into the guest may be made: until it is let go, nobody can say that they may not. */
+    private void awaitMoving() throws InterruptedException {
+        lock.lockInterruptibly();
+        while (!agent.isMoving() && over == null) {
+            lock.unlock();
+            agent.awaitMoving();
+            lock.lockInterruptibly();
+        }
+    }
+
     /**
      * A connection of the caller's own, attended by nobody yet. It fails with the reason when the kernel is let go of or ended.
      *
      * @throws KernelFailure when that was done already
      */
-    KernelLink openAnother() {
-        lock.lock();
+    KernelLink openAnother() throws InterruptedException {
+        awaitMoving();
         try {
             if (over != null) {
                 throw over;
@@ -334,6 +354,19 @@ final class Kernel {
 
     // ---- ends
     // -----------------------------------------------------------------------------------------------------------
+
+    /** Closes every connection for a moment in which none may be; whether there was one. Whoever uses one is told {@code why}. */
+    boolean rest(KernelFailure why) {
+        lock.lock();
+        try {
+            boolean open = isConnected()
+                    || others.stream().anyMatch(other -> other.failure().isEmpty());
+            disconnect(why);
+            return open;
+        } finally {
+            lock.unlock();
+        }
+    }
 
     /** Closes the connection. Whoever uses it is told {@code why}; the kernel goes on. */
     void disconnect(KernelFailure why) {

@@ -26,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Starts kernels. They run as root, as E2B's do: code in them installs packages and works in every directory. Their connection files
@@ -45,6 +46,14 @@ final class KernelStarter {
 
     private static final int PORT_MAXIMUM = 32_000;
     private static final int PORT_TABLE_MAXIMUM = 1024 * 1024;
+    /** States of connections in those tables, as in the kernel's tcp_states.h. */
+    private static final String ESTABLISHED = "01";
+
+    private static final String CLOSE_WAIT = "08";
+    /** How long a kernel may take to notice that connections to it were closed. */
+    private static final Duration NOTICED = Duration.ofSeconds(1);
+
+    private static final Duration NOTICED_STEP = Duration.ofMillis(1);
     private static final int TAIL_CHARACTERS = 2000;
     private static final int KEY_BYTES = 32;
 
@@ -201,6 +210,37 @@ final class KernelStarter {
         byte[] key = new byte[KEY_BYTES];
         random.nextBytes(key);
         return KernelPorts.of(chosen, HexFormat.of().formatHex(key));
+    }
+
+    /** Returns when the guest has noticed that all connections to {@code ports} were closed, or soon. Does not fail. */
+    void awaitUnconnected(GuestAgent agent, Set<Integer> ports) {
+        long deadline = System.nanoTime() + NOTICED.toNanos();
+        sockets.awaitExecuted(NOTICED);
+        try {
+            while (isConnected(agent, ports) && System.nanoTime() - deadline < 0) {
+                LockSupport.parkNanos(NOTICED_STEP.toNanos());
+            }
+        } catch (GuestFailure mute) {
+            // nothing can be known of it then
+        }
+    }
+
+    private static boolean isConnected(GuestAgent agent, Set<Integer> ports) {
+        for (String table : List.of("/proc/net/tcp", "/proc/net/tcp6")) {
+            String text = KernelSpecs.read(agent, table, PORT_TABLE_MAXIMUM)
+                    .map(bytes -> new String(bytes, StandardCharsets.ISO_8859_1))
+                    .orElse("");
+            for (String line : text.split("\n", -1)) {
+                String[] columns = line.strip().split("\\s+", 5);
+                Set<Integer> local = new HashSet<>();
+                readPorts(line, local);
+                boolean open = columns.length == 5 && (columns[3].equals(ESTABLISHED) || columns[3].equals(CLOSE_WAIT));
+                if (open && local.stream().anyMatch(ports::contains)) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     /** The local ports of a table as in proc_pid_net(5): the second column, address:port in hexadecimal. */

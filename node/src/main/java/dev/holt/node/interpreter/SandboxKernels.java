@@ -1,6 +1,7 @@
 package dev.holt.node.interpreter;
 
 import dev.holt.http.HttpFailure;
+import dev.holt.node.guest.Companion;
 import dev.holt.node.guest.GuestAgent;
 import dev.holt.node.guest.GuestProcess;
 import dev.holt.node.interpreter.jupyter.KernelFailure;
@@ -23,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * The contexts of one sandbox. Those whose kernels an earlier daemon started, or that came with a resumed or forked guest, are learnt
  * from the guest's agent when somebody first asks.
  */
-final class SandboxKernels {
+final class SandboxKernels implements Companion {
     static final String HOME = "/home/user";
     private static final int CONTEXTS_MAXIMUM = 100;
     /** Contexts that E2B's clients expect to be listed before they were used. */
@@ -45,6 +46,7 @@ final class SandboxKernels {
     SandboxKernels(GuestAgent agent, KernelStarter starter) {
         this.agent = agent;
         this.starter = starter;
+        agent.join(this);
     }
 
     /** Whether this is about the same run of the sandbox: a resumed one has another agent. */
@@ -304,11 +306,24 @@ final class SandboxKernels {
         } finally {
             lock.unlock();
         }
+        agent.leave(this);
         known().forEach(Context::forget);
     }
 
-    /** Breaks off all that goes on and closes every connection; they are made again when they are needed. */
-    void disconnect() {
-        known().forEach(Context::disconnect);
+    /** The kernels' connections must be gone before a checkpoint: libzmq in a guest restored from one with them crashes. */
+    @Override
+    public void rest(Optional<String> cutOff) {
+        KernelFailure why = cutOff.map(reason -> new KernelFailure(
+                        KernelFailure.Kind.CUT_OFF,
+                        reason
+                                + "; this code goes on with it only where its memory is kept, until other code is run in its"
+                                + " context"))
+                .orElseGet(() -> new KernelFailure(
+                        KernelFailure.Kind.DISCONNECTED, "the sandbox was captured while this code ran"));
+        Set<Integer> ports = new HashSet<>();
+        known().forEach(context -> ports.addAll(context.rest(why, cutOff.isPresent())));
+        if (!ports.isEmpty()) {
+            starter.awaitUnconnected(agent, ports);
+        }
     }
 }

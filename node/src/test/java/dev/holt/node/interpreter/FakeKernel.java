@@ -11,37 +11,86 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.locks.LockSupport;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.zeromq.SocketType;
 import org.zeromq.ZContext;
 import org.zeromq.ZMQ;
+import org.zeromq.ZMQException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
  * A kernel for tests, whose language is one command a line: {@code print TEXT}, {@code show MIME JSON}, {@code value TEXT},
  * {@code fail NAME VALUE}, {@code set NAME VALUE}, {@code get NAME}, {@code sleep MILLISECONDS} (until interrupted), {@code die CODE},
- * {@code flood COUNT BYTES}, {@code big BYTES}, {@code forged}, {@code broken}. A program of its own, started like any kernel.
+ * {@code flood COUNT BYTES}, {@code big BYTES}, {@code forged}, {@code broken}, {@code late TEXT} (a value well behind the end of the cell),
+ * {@code cut} (every connection, and go on when somebody listens again), {@code await} (until somebody listens), {@code vanish} (until
+ * the cell has ended). A program of its own, started like any kernel.
  */
 public final class FakeKernel {
     private final ZContext context = new ZContext(1);
-    private final ZMQ.Socket shell = context.createSocket(SocketType.ROUTER);
-    private final ZMQ.Socket iopub = context.createSocket(SocketType.PUB);
+    private final JsonNode file;
+    private ZMQ.Socket shell = context.createSocket(SocketType.ROUTER);
+    private ZMQ.Socket iopub = context.createSocket(SocketType.XPUB); // a PUB that tells of subscriptions
     private final ZMQ.Socket control = context.createSocket(SocketType.ROUTER);
     private final byte[] key;
     private final Map<String, String> variables = new HashMap<>();
     private byte[] parent = {};
     private int count;
+    private String late = "";
+    private boolean vanished;
 
     private FakeKernel(JsonNode file) {
+        this.file = file;
         key = file.path("key").asString().getBytes(StandardCharsets.UTF_8);
-        shell.bind("tcp://127.0.0.1:" + file.path("shell_port").asInt());
+        bind(shell, "shell_port");
         control.bind("tcp://127.0.0.1:" + file.path("control_port").asInt());
         context.createSocket(SocketType.ROUTER)
                 .bind("tcp://127.0.0.1:" + file.path("stdin_port").asInt());
-        iopub.bind("tcp://127.0.0.1:" + file.path("iopub_port").asInt());
         iopub.setSndHWM(0);
+        bind(iopub, "iopub_port");
+    }
+
+    /** Waits for the port: ZeroMQ closes a socket some time after it was told to. */
+    private void bind(ZMQ.Socket socket, String port) {
+        String address = "tcp://127.0.0.1:" + file.path(port).asInt();
+        while (true) {
+            try {
+                socket.bind(address);
+                return;
+            } catch (ZMQException inUse) {
+                LockSupport.parkNanos(1_000_000);
+            }
+        }
+    }
+
+    /** Breaks all connections. */
+    private void close() {
+        context.destroySocket(shell);
+        context.destroySocket(iopub);
+        shell = context.createSocket(SocketType.ROUTER);
+        iopub = context.createSocket(SocketType.XPUB);
+        iopub.setSndHWM(0);
+    }
+
+    /** The shell first: who is heard on iopub then has both. */
+    private void open() {
+        bind(shell, "shell_port");
+        bind(iopub, "iopub_port");
+        awaitListener();
+    }
+
+    /** Until the last that was told of iopub's listeners is that there is one. */
+    private void awaitListener() {
+        byte[] told = {0};
+        do {
+            byte[] next = iopub.recv(told[0] == 1 ? ZMQ.DONTWAIT : 0); // 1 begins a subscription, 0 its end
+            if (next == null) {
+                return;
+            }
+            told = next;
+        } while (true);
     }
 
     /** Runs until it is killed. */
@@ -68,6 +117,15 @@ public final class FakeKernel {
                 default -> throw new IllegalStateException("a request of type " + type);
             }
             publish("status", Map.of("execution_state", "idle"));
+            if (!late.isEmpty()) {
+                LockSupport.parkNanos(20_000_000); // whoever does not wait for it has gone on by then
+                publish("execute_result", data("text/plain", late));
+                late = "";
+            }
+            if (vanished) {
+                vanished = false;
+                open();
+            }
         }
     }
 
@@ -94,6 +152,16 @@ public final class FakeKernel {
                 case "complain" -> publish("stream", Map.of("name", "stderr", "text", rest + "\n"));
                 case "show" ->
                     publish("display_data", data(first, JsonMapper.shared().readTree(words[2])));
+                case "late" -> late = rest;
+                case "cut" -> {
+                    close();
+                    open();
+                }
+                case "await" -> awaitListener();
+                case "vanish" -> {
+                    close();
+                    vanished = true;
+                }
                 case "value" -> publish("execute_result", data("text/plain", rest));
                 case "set" -> variables.put(first, words[2]);
                 case "get" -> publish("execute_result", data("text/plain", variables.getOrDefault(first, "nothing")));

@@ -264,16 +264,76 @@ class InterpreterServiceTest {
     }
 
     @Test
-    void beforeACheckpointEveryConnectionIsClosedAndMadeAgainLater() throws Exception {
+    void codeThatRunsWhileItsSandboxIsCutOffIsTold() throws Exception {
         host.run("set x kept");
-        Running running = host.start("print begun\nsleep 600000");
-        running.next();
-        running.next();
-        host.interpreter().disconnect(TestInterpreter.ID);
-        assertThatThrownBy(running::all).isInstanceOf(IOException.class);
+        try (Running running = host.start("print begun\nsleep 600000")) {
+            running.next();
+            running.next();
+            host.agent().cutOff("sandbox x is paused", LONG);
+            Outcome outcome = new Outcome(running.all());
+            assertThat(outcome.error()).isEqualTo("SandboxInterrupted");
+            assertThat(outcome.find("error").path("value").asString())
+                    .contains("sandbox x is paused", "goes on with it");
+        }
+        assertThat(host.post("/execute", Map.of("code", "get x", "language", "fake"))
+                        .statusCode())
+                .isEqualTo(502);
+        host.agent().release();
         assertThat(host.run("get x").text()).isEqualTo("kept");
-        host.interpreter().disconnect(TestInterpreter.ID);
+    }
+
+    @Test
+    void beforeACheckpointEveryConnectionIsGoneAndCodeGoesOnBehindIt() throws Exception {
+        host.run("set x kept");
+        host.agent().hold(LONG);
+        assertThat(standard().isConnected()).isFalse();
+        host.agent().release();
         assertThat(host.run("get x").text()).isEqualTo("kept");
+        try (Running running = host.start("print begun\nsleep 1000\nawait\nprint after\nvalue done")) {
+            running.next();
+            running.next();
+            host.agent().hold(LONG);
+            assertThat(standard().isConnected()).isFalse();
+            host.agent().release();
+            Outcome outcome = new Outcome(running.all());
+            assertThat(outcome.stdout()).isEqualTo("after\n");
+            assertThat(outcome.text()).isEqualTo("done");
+        }
+    }
+
+    @Test
+    void codeOutlivesItsConnectionAndTheClientIsToldThatSomethingMayBeMissing() throws Exception {
+        Outcome outcome = host.run("print before\ncut\nprint after\nvalue done");
+        assertThat(outcome.stdout()).isEqualTo("before\nafter\n");
+        assertThat(outcome.text()).isEqualTo("done");
+        assertThat(outcome.find("stderr").path("text").asString()).contains("connection to the kernel broke");
+        assertThat(host.run("value next").text()).isEqualTo("next");
+        assertThat(host.run("print before\ncut\nfail ValueError wrong").error()).isEqualTo("ValueError");
+        assertThat(kernels()).isEqualTo(1);
+    }
+
+    @Test
+    void codeThatEndsUnheardIsSaidToHave() throws Exception {
+        host.run("set x 1");
+        Outcome outcome = host.run("print before\nvanish\nset x 2\nvalue unheard");
+        assertThat(outcome.stdout()).isEqualTo("before\n");
+        assertThat(outcome.error()).isEqualTo("KernelDisconnected");
+        assertThat(outcome.find("error").path("value").asString()).contains("what it put out last is lost");
+        assertThat(host.run("get x").text()).isEqualTo("2");
+    }
+
+    @Test
+    void aResultThatComesBehindTheEndOfTheCellIsWaitedForWhereKernelsTellItSo() throws Exception {
+        FakeKernel.install(host.work().resolve("jupyter/kernels"), "javascript");
+        assertThat(host.run(Map.of("code", "late result", "language", "javascript"))
+                        .text())
+                .isEqualTo("result");
+        assertThat(host.run(Map.of("code", "print none", "language", "javascript"))
+                        .text())
+                .isEmpty();
+        // what came late is not taken for the next one's
+        assertThat(host.run("late result").error()).isEmpty();
+        assertThat(host.run("print next").text()).isEmpty();
     }
 
     @Test

@@ -287,7 +287,7 @@ public final class KernelChannels implements Session.Listener {
     /** Tells the client what became of its kernel, or fails if there is none any more. */
     private void replaced(Session client, KernelFailure failure) throws IOException, InterruptedException {
         String why = switch (failure.kind()) {
-            case REMOVED, FORGOTTEN -> {
+            case REMOVED, CUT_OFF, FORGOTTEN -> {
                 failPending(client, failure.text());
                 if (failure.kind() == KernelFailure.Kind.REMOVED) {
                     send(client, PendingRequests.status("dead")); // a paused sandbox's is not
@@ -295,8 +295,12 @@ public final class KernelChannels implements Session.Listener {
                 throw failure;
             }
             case RESTARTED -> "the kernel was restarted";
-            default -> kernel.ended().orElse(failure.text());
+            default -> kernel.ended().orElse("");
         };
+        if (why.isEmpty()) { // only the connection is replaced, as after a capture of the sandbox
+            failPending(client, failure.text());
+            return;
+        }
         failPending(client, why);
         send(client, PendingRequests.status("restarting"));
     }

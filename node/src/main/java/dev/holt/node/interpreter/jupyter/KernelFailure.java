@@ -8,6 +8,8 @@ public final class KernelFailure extends RuntimeException {
     public enum Kind {
         /** The connection broke, or could not be made. The kernel may have died, or the sandbox been paused. */
         DISCONNECTED,
+        /** The connection broke, and code ended before there was another. */
+        UNHEARD,
         /** The kernel sent more than Holt keeps in memory; the connection was given up. */
         TOO_LARGE,
         /** What came is no Jupyter message, though it was signed like one. */
@@ -20,8 +22,15 @@ public final class KernelFailure extends RuntimeException {
         RESTARTED,
         /** Somebody removed the context. */
         REMOVED,
-        /** The sandbox ended or is about to be frozen: nobody is to be told anything. */
-        FORGOTTEN
+        /** The sandbox is being paused or returned to a snapshot. */
+        CUT_OFF,
+        /** The sandbox ended: nobody is to be told anything. */
+        FORGOTTEN;
+
+        /** Whether it is about the sandbox and not about one kernel. */
+        public boolean isOfSandbox() {
+            return this == CUT_OFF || this == FORGOTTEN;
+        }
     }
 
     private final Kind kind;

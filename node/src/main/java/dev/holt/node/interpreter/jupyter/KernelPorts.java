@@ -4,6 +4,7 @@ import dev.holt.http.Json;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Where a kernel listens and how its messages are signed: what its connection file says.
@@ -17,6 +18,11 @@ public record KernelPorts(int shell, int iopub, int stdin, int control, int hear
     /** The ports of {@code five} in the order of this record. */
     public static KernelPorts of(List<Integer> five, String key) {
         return new KernelPorts(five.get(0), five.get(1), five.get(2), five.get(3), five.get(4), key);
+    }
+
+    /** All five. */
+    public Set<Integer> all() {
+        return Set.of(shell, iopub, stdin, control, heartbeat);
     }
 
     /** The connection file, in which the kernel reads where to listen: on every address, since a guest's may change. */

@@ -153,8 +153,7 @@ final class KernelSocket {
             if (first == null) {
                 nothing = i == 0;
                 if (disconnected) {
-                    link.fail(new KernelFailure(KernelFailure.Kind.DISCONNECTED, "the connection to the kernel broke"));
-                    link.closeSockets();
+                    link.broke(this);
                 }
                 return Reading.DRY;
             }

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -100,6 +101,17 @@ public final class KernelSockets implements AutoCloseable {
     void execute(Runnable task) {
         tasks.add(task);
         selector.wakeup();
+    }
+
+    /** Returns when all that was asked of the sockets' thread so far is done, closing what was closed for example, or after {@code patience}. */
+    public void awaitExecuted(Duration patience) {
+        CountDownLatch done = new CountDownLatch(1);
+        execute(done::countDown);
+        try {
+            boolean unused = done.await(patience.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** On the thread of the sockets: {@code socket} may have something to read. */

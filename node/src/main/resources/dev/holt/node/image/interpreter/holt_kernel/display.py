@@ -1,9 +1,11 @@
-"""Formatters for the two kinds of results that Jupyter has no type for."""
+"""Formatters for the two kinds of results that Jupyter has no type for, and for lists and dictionaries as JSON."""
 
 import sys
 
-from IPython.core.formatters import BaseFormatter
+from IPython.core.formatters import BaseFormatter, JSONFormatter
 from traitlets import ObjectName, Unicode
+
+from . import pictures, values
 
 
 def careful(function):
@@ -30,6 +32,11 @@ def series_data(series):
     from . import data
 
     return data.of_series(series)
+
+
+@careful
+def plain_json(value):
+    return values.of_value(value)
 
 
 @careful
@@ -62,6 +69,16 @@ class ChartFormatter(BaseFormatter):
         return super().__call__(value)
 
 
+class ValueFormatter(JSONFormatter):
+    """Lists and dictionaries as what they are, besides what says itself how it looks as JSON."""
+
+    def __call__(self, value):
+        if self.enabled and isinstance(value, (list, dict)):
+            found = plain_json(value)
+            return None if found is None else (found, {"expanded": True})
+        return super().__call__(value)
+
+
 def install(shell):
     """Registers both, by the names of the types, so that neither pandas nor matplotlib is imported for it."""
     display = shell.display_formatter
@@ -69,5 +86,6 @@ def install(shell):
     data.for_type_by_name("pandas.core.frame", "DataFrame", frame_data)
     data.for_type_by_name("pandas.core.series", "Series", series_data)
     chart = ChartFormatter(parent=display)
-    for formatter in (data, chart):
+    for formatter in (data, chart, ValueFormatter(parent=display)):
         display.formatters[formatter.format_type] = formatter
+    pictures.watch()

@@ -104,17 +104,26 @@ def test_secure_sandboxes():
         made.kill()
 
 
-def test_variables_outlive_pauses(sandbox):
-    context = sandbox.create_code_context(language="r")
-    sandbox.run_code("y <- 'kept'", context=context)
-    sandbox.run_code("x = [1, 2]")
-    for round in range(2):
+def test_variables_outlive_pauses_in_every_language(sandbox):
+    cells = {
+        "python": ("x = 41", "print(x)"),
+        "javascript": ("let x = 41", "console.log(x)"),
+        "typescript": ("let x: number = 41", "console.log(x)"),
+        "r": ("x <- 41", "cat(x)"),
+        "java": ("int x = 41;", "System.out.println(x)"),
+        "bash": ("x=41", "echo $x"),
+    }
+    contexts = {language: sandbox.create_code_context(language=language) for language in cells}
+    for language, (first, _) in cells.items():
+        assert sandbox.run_code(first, context=contexts[language]).error is None
+    for _ in range(2):
         sandbox.pause()
         sandbox.connect()
-        sandbox.run_code(f"x.append({round})")
-        assert sandbox.run_code("cat(y)", context=context).logs.stdout == ["kept"]
-    assert sandbox.run_code("x").text == "[1, 2, 0, 1]"
-    assert context.id in [each.id for each in sandbox.list_code_contexts()]
+        for language, (_, second) in cells.items():
+            execution = sandbox.run_code(second, context=contexts[language])
+            assert (language, "".join(execution.logs.stdout).strip(), execution.logs.stderr) == (language, "41", [])
+    listed = [each.id for each in sandbox.list_code_contexts()]
+    assert all(context.id in listed for context in contexts.values())
 
 
 def test_code_that_runs_when_its_sandbox_is_paused_is_told_so(sandbox):

@@ -48,6 +48,7 @@ final class InterpreterTemplate implements Recipe {
         }
         files.put("etc/ipython/ipython_kernel_config.py", "interpreter/ipython_kernel_config.py");
         files.put("etc/pip.conf", "interpreter/pip.conf");
+        files.put("usr/local/lib/holt-interpreter/kernel.R", "interpreter/kernel.R");
         files.put("usr/local/lib/holt-interpreter/java/HoltShell.java", "interpreter/HoltShell.java");
         return files;
     }

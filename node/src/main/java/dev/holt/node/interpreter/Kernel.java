@@ -320,12 +320,14 @@ final class Kernel {
 
     /** Takes the end of a process that has ended, or is about to, off the agent's list. */
     private String collect() {
+        StringBuilder tail = new StringBuilder();
         try (ProcessStream process = agent.attach(pid, startId)) {
             for (; ; ) {
                 switch (process.poll(END_PATIENCE)) {
                     case ProcessStream.Exit exit -> {
-                        return describe(exit);
+                        return describe(exit) + saying(exit, tail);
                     }
+                    case ProcessStream.Output output -> KernelStarter.keepTail(tail, output.data());
                     case ProcessStream.Quiet quiet -> {
                         return "the kernel's process has ended";
                     }
@@ -337,6 +339,12 @@ final class Kernel {
         } catch (GuestFailure collectedBefore) {
             return "the kernel's process has ended";
         }
+    }
+
+    /** What a process that crashed has said last: its own stderr, which no cell prints to. */
+    private static String saying(ProcessStream.Exit exit, StringBuilder tail) {
+        boolean crashed = exit.bySignal() && exit.code() != SIGKILL;
+        return crashed && !tail.isEmpty() ? "; it said: " + tail.toString().strip() : "";
     }
 
     static String describe(ProcessStream.Exit exit) {

@@ -46,12 +46,11 @@ final class KernelStarter {
 
     private static final int PORT_MAXIMUM = 32_000;
     private static final int PORT_TABLE_MAXIMUM = 1024 * 1024;
-    /** States of connections in those tables, as in the kernel's tcp_states.h. */
-    private static final String ESTABLISHED = "01";
+    /** The state of a socket without a connection in those tables, as in the kernel's tcp_states.h. */
+    private static final String LISTENING = "0A";
 
-    private static final String CLOSE_WAIT = "08";
     /** How long a kernel may take to notice that connections to it were closed. */
-    private static final Duration NOTICED = Duration.ofSeconds(1);
+    private static final Duration NOTICED = Duration.ofSeconds(5);
 
     private static final Duration NOTICED_STEP = Duration.ofMillis(1);
     private static final int TAIL_CHARACTERS = 2000;
@@ -170,7 +169,7 @@ final class KernelStarter {
         }
     }
 
-    private static void keepTail(StringBuilder tail, byte[] data) {
+    static void keepTail(StringBuilder tail, byte[] data) {
         tail.append(new String(data, StandardCharsets.UTF_8));
         if (tail.length() > TAIL_CHARACTERS) {
             tail.delete(0, tail.length() - TAIL_CHARACTERS);
@@ -234,7 +233,7 @@ final class KernelStarter {
                 String[] columns = line.strip().split("\\s+", 5);
                 Set<Integer> local = new HashSet<>();
                 readPorts(line, local);
-                boolean open = columns.length == 5 && (columns[3].equals(ESTABLISHED) || columns[3].equals(CLOSE_WAIT));
+                boolean open = columns.length == 5 && !columns[3].equals(LISTENING);
                 if (open && local.stream().anyMatch(ports::contains)) {
                     return true;
                 }

@@ -208,6 +208,11 @@ def number_of(value):
 # ---- boxes and pies ------------------------------------------------------------------------------------------------------
 
 
+def exact(value):
+    """A quartile without what its computation from binary fractions has left in the last digits."""
+    return float(f"{value:.12g}")
+
+
 def box_and_whisker(axes):
     if not axes.lines or any(not isinstance(patch, PathPatch) for patch in axes.patches):
         return None
@@ -222,12 +227,12 @@ def box_and_whisker(axes):
         elements.append(
             {
                 "label": label,
-                "min": float(box.low),
-                "first_quartile": float(box.first),
-                "median": float(box.median),
-                "third_quartile": float(box.third),
-                "max": float(box.high),
-                "outliers": [float(one) for one in box.outliers[:MOST_ELEMENTS] if numpy.isfinite(one)],
+                "min": exact(box.low),
+                "first_quartile": exact(box.first),
+                "median": exact(box.median),
+                "third_quartile": exact(box.third),
+                "max": exact(box.high),
+                "outliers": [exact(one) for one in box.outliers[:MOST_ELEMENTS] if numpy.isfinite(one)],
             }
         )
     chart = {"type": "box_and_whisker", "elements": elements}

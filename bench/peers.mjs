@@ -128,6 +128,18 @@ export class RawEngine {
     return () => this.call('delete', '--force', id)
   }
 
+  /** As `createAndRestore`, leaving the creation to the engine. */
+  async restore(image) {
+    const id = this.newId()
+    await this.call('restore', '--detach', '--bundle', this.bundle, '--image-path', image, id)
+    return () => this.call('delete', '--force', id)
+  }
+
+  /** Brings an image, which went to the disk past it, into the host's page cache. */
+  async read(image) {
+    for (const file of fs.readdirSync(image)) await run('sh', '-c', 'cat "$1" >/dev/null', 'sh', path.join(image, file))
+  }
+
   remove(id) {
     return this.call('delete', '--force', id)
   }

@@ -209,6 +209,10 @@ static int run_cases(void) {
 }
 
 int main(int argc, char **argv) {
+    /* nohup(1) has the first ignored, a shell in the background the others, by all that is started here. */
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     umask(022);
     if (geteuid() != 0) {
         fprintf(stderr, "sudo: not checked, that takes root\n");

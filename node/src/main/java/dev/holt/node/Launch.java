@@ -12,6 +12,7 @@ import dev.holt.node.runtime.InstanceSpec.BindFile;
 import dev.holt.node.runtime.RuntimeInstance;
 import dev.holt.node.runtime.SandboxRuntime;
 import dev.holt.node.snapshot.MemoryImage;
+import dev.holt.node.snapshot.ReadAhead;
 import dev.holt.nodeapi.NetworkPolicy;
 import dev.holt.nodeapi.NodeException;
 import dev.holt.nodeapi.Resources;
@@ -114,6 +115,7 @@ final class Launch {
      * @throws NodeException UNAVAILABLE when its agent does not answer in time
      */
     Body restore(Order order, MemoryImage image, Path files, Duration limit, Progress progress) {
+        context.background().execute(() -> ReadAhead.directory(files)); // while the engine starts
         AgentToken token = AgentToken.random(context.random());
         try (Leases leases = new Leases()) {
             Slot slot = slot(order, leases);

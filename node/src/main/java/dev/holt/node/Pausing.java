@@ -8,6 +8,7 @@ import dev.holt.node.snapshot.FileSum;
 import dev.holt.node.snapshot.ImageSums;
 import dev.holt.node.snapshot.MemoryImage;
 import dev.holt.node.snapshot.PauseRecord;
+import dev.holt.node.snapshot.ReadAhead;
 import dev.holt.node.snapshot.SnapshotFailure;
 import dev.holt.nodeapi.LogEntry;
 import dev.holt.nodeapi.MemoryKept;
@@ -82,6 +83,10 @@ final class Pausing {
         }
         noteKept(sandbox, record);
         told(sandbox, record, cause, Duration.ofNanos(System.nanoTime() - from), stop.took);
+        if (memory == MemoryKept.DISK) {
+            Path image = sandbox.pauses().memory(generation);
+            context.background().execute(() -> ReadAhead.directory(image));
+        }
         boolean atOnce = memory == MemoryKept.HOST; // nothing is ended, so nobody need be told before
         if (!atOnce) {
             kept.run();

@@ -47,6 +47,7 @@ final class Libc {
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int SHUT_WR = 1;
     private static final int F_SETPIPE_SZ = 1031;
+    private static final int POSIX_FADV_WILLNEED = 3;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
@@ -103,6 +104,8 @@ final class Libc {
     private static final Function PIPE2 = function("pipe2", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
     private static final Function FCNTL = function(
             "fcntl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT), Linker.Option.firstVariadicArg(2));
+    private static final Function POSIX_FADVISE =
+            function("posix_fadvise", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT));
     private static final Function STRERROR = new Function("strerror", false, FunctionDescriptor.of(ADDRESS, JAVA_INT));
 
     private Libc() {}
@@ -311,6 +314,12 @@ final class Libc {
     /** fcntl(2) that sets how many bytes a pipe holds. */
     static void setPipeSize(int descriptor, int bytes) {
         call((arena, state) -> (int) FCNTL.handle().invokeExact(state, descriptor, F_SETPIPE_SZ, bytes));
+    }
+
+    /** posix_fadvise(2): all of the file will be read soon. Answers an errno, or 0. */
+    static long willNeed(int descriptor) {
+        return call((arena, state) ->
+                (int) POSIX_FADVISE.handle().invokeExact(state, descriptor, 0L, 0L, POSIX_FADV_WILLNEED));
     }
 
     /** Makes an eventfd readable for good. */

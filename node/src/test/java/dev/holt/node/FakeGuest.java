@@ -15,6 +15,7 @@ import java.util.concurrent.locks.LockSupport;
 /** Listens at a guest's address as its agent would and answers HELLO, PING, SYNC, IDENTITY and METRICS of guest-agent/PROTOCOL.md. */
 final class FakeGuest implements AutoCloseable {
     private final ServerSocket socket = new ServerSocket();
+    private volatile boolean closed;
 
     FakeGuest(Inet4Address address) throws IOException {
         socket.setReuseAddress(true);
@@ -23,6 +24,10 @@ final class FakeGuest implements AutoCloseable {
             while (!socket.isClosed()) {
                 try {
                     Socket client = socket.accept();
+                    if (closed) { // a virtual thread that waits may accept once more after the close
+                        client.close();
+                        return;
+                    }
                     Thread.ofVirtual().start(() -> serve(client));
                 } catch (IOException e) {
                     return;
@@ -93,6 +98,7 @@ final class FakeGuest implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        closed = true;
         socket.close();
     }
 }

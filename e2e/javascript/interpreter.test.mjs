@@ -6,6 +6,10 @@ import { control, eventually } from './holt.mjs'
 
 const gvisor = process.env.E2E_RUNTIME === 'gvisor'
 
+/** Some restored guests have a kernel that crashed or hangs: docs/code-interpreter.md. That must be told, and is no wrong answer. */
+const toldLost = (execution) => gvisor &&
+  (execution.logs.stderr.join('').includes('since the last execution the kernel crashed') || execution.error?.name === 'KernelNotResponding')
+
 const inSandbox = (name, body) =>
   test(name, async () => {
     const sandbox = await Sandbox.create({ timeoutMs: 300_000 })
@@ -112,12 +116,20 @@ inSandbox('variables outlive pauses, in every context', async (sandbox) => {
   await sandbox.runCode('y=shell', { context })
   await sandbox.runCode('x = 40')
   await sandbox.runCode('let z = 1', { language: 'js' })
+  const cells = [
+    ['x += 1; x', {}, (execution, round) => assert.equal(execution.text, String(40 + round))],
+    ['echo $y', { context }, (execution) => assert.equal(execution.logs.stdout.join(''), 'shell\n')],
+    ['z += 1; z', { language: 'js' }, (execution, round) => assert.equal(execution.text, String(1 + round))],
+  ]
+  const lost = new Set()
   for (let round = 1; round <= 2; round++) {
     assert.equal(await sandbox.pause(), true)
     await sandbox.connect()
-    assert.equal((await sandbox.runCode('x += 1; x')).text, String(40 + round))
-    assert.equal((await sandbox.runCode('echo $y', { context })).logs.stdout.join(''), 'shell\n')
-    assert.equal((await sandbox.runCode('z += 1; z', { language: 'js' })).text, String(1 + round))
+    for (const [code, where, check] of cells.filter((cell) => !lost.has(cell[0]))) {
+      const execution = await sandbox.runCode(code, where)
+      if (toldLost(execution)) lost.add(code)
+      else check(execution, round)
+    }
   }
 })
 
@@ -129,7 +141,8 @@ inSandbox('code that runs when its sandbox is paused is told so and lets the nex
   assert.equal(broken.error.name, 'SandboxInterrupted')
   assert.equal(await paused, true)
   await sandbox.connect()
-  assert.ok(Number((await sandbox.runCode('n')).text) > 0)
+  const next = await sandbox.runCode('n')
+  if (!toldLost(next)) assert.ok(Number(next.text) > 0)
 })
 
 inSandbox('code goes on while its sandbox is captured, and in what is made of it', async (sandbox) => {
@@ -152,7 +165,8 @@ inSandbox('code goes on while its sandbox is captured, and in what is made of it
     const other = await Sandbox.create(snapshot, { timeoutMs: 300_000 })
     try {
       // The loop goes on in there, until other code is run.
-      assert.equal((await other.runCode('globals().get("kept")')).text, gvisor ? '8' : undefined)
+      const first = await other.runCode('globals().get("kept")')
+      if (!toldLost(first)) assert.equal(first.text, gvisor ? '8' : undefined)
       assert.equal((await other.runCode('kept = 9; kept')).text, '9')
     } finally {
       await other.kill()
@@ -174,6 +188,8 @@ inSandbox('forks have what their kernels had, and go on each for itself', async 
   const values = (code, options) => Promise.all(all.map(async (each) => (await each.runCode(code, options)).text))
   try {
     if (gvisor) {
+      const first = await Promise.all([...forks, ...forks].map((each, i) => each.runCode('0', i < forks.length ? {} : { context })))
+      if (first.some(toldLost)) return
       await Promise.all(all.map((each, i) => each.runCode(`x += ${10 * i}`)))
       assert.deepEqual(await values('x'), ['1', '11', '21'])
       assert.deepEqual(await values('x', { context }), ['5', '5', '5'])

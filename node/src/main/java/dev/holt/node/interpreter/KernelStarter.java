@@ -52,6 +52,10 @@ final class KernelStarter {
     /** How long a kernel may take to notice that connections to it were closed. */
     private static final Duration NOTICED = Duration.ofSeconds(5);
 
+    private static final String LOOPBACK_6 = "00000000000000000000000001000000";
+    /** Of IPv4 addresses in the table of IPv6. */
+    private static final String MAPPED_4 = "0000000000000000FFFF0000";
+
     private static final Duration NOTICED_STEP = Duration.ofMillis(1);
     private static final int TAIL_CHARACTERS = 2000;
     private static final int KEY_BYTES = 32;
@@ -233,13 +237,24 @@ final class KernelStarter {
                 String[] columns = line.strip().split("\\s+", 5);
                 Set<Integer> local = new HashSet<>();
                 readPorts(line, local);
-                boolean open = columns.length == 5 && !columns[3].equals(LISTENING);
+                // Kernels have connections to themselves, which are part of the guest.
+                boolean open = columns.length == 5 && !columns[3].equals(LISTENING) && !isLoopback(columns[2]);
                 if (open && local.stream().anyMatch(ports::contains)) {
                     return true;
                 }
             }
         }
         return false;
+    }
+
+    /** Of an address as in proc_pid_net(5): each 32 bits in hexadecimal, in the order of a little-endian machine, and the port. */
+    static boolean isLoopback(String address) {
+        String bits = address.substring(0, Math.max(0, address.indexOf(':')));
+        return switch (bits.length()) {
+            case 8 -> bits.endsWith("7F");
+            case 32 -> bits.equals(LOOPBACK_6) || (bits.startsWith(MAPPED_4) && bits.endsWith("7F"));
+            default -> false;
+        };
     }
 
     /** The local ports of a table as in proc_pid_net(5): the second column, address:port in hexadecimal. */

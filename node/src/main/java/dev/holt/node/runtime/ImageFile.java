@@ -17,6 +17,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Writes a stream to a file at the speed of the disk: whole parts past the page cache, several at once, while the next are read. What
@@ -115,7 +116,7 @@ final class ImageFile {
     private static ByteBuffer next(BlockingQueue<ByteBuffer> free, List<Future<?>> writing)
             throws IOException, InterruptedException {
         while (true) {
-            ByteBuffer part = free.poll(10, java.util.concurrent.TimeUnit.MILLISECONDS);
+            ByteBuffer part = free.poll(10, TimeUnit.MILLISECONDS);
             if (part != null) {
                 return part;
             }
